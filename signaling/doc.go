@@ -1,0 +1,14 @@
+// Package signaling serves WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) as HTTP
+// resources over an [Engine] that makes the WebRTC sessions.
+//
+//	POST   /{app}/{stream}/whip        publish: 201, answer, Location, ETag
+//	POST   /{app}/{stream}/whep        play: the same
+//	PATCH  /{app}/{stream}/whip/{id}   trickle ICE (204) or ICE restart (200)
+//	DELETE /{app}/{stream}/whip/{id}   end the session: 200
+//	GET, HEAD, OPTIONS on all of them
+//
+// Authorization is asked for on POST. The session's URL holds 128 random bits, is
+// told only to the client that made the session, and is itself the capability for
+// PATCH and DELETE: a token that expires in mid-session, or a client that does not
+// repeat it, never keeps a session from being ended.
+package signaling
