@@ -1,0 +1,105 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"sluice/server/media"
+	"sluice/server/ring"
+)
+
+// Policy says what happens to a second publisher of a stream.
+type Policy string
+
+// The policies.
+const (
+	// Refuse turns the second publisher away with ErrBusy.
+	Refuse Policy = "refuse"
+	// Takeover ends the first publisher with ErrReplaced.
+	Takeover Policy = "takeover"
+	// Standby lets the second publisher wait; it goes on the air at its next
+	// key frame after the first has left.
+	Standby Policy = "standby"
+)
+
+// Config bounds the hub. The zero value is not valid; start from DefaultConfig.
+type Config struct {
+	// SecondPublisher is what happens to a second publisher of a stream.
+	SecondPublisher Policy `yaml:"second_publisher"`
+	// ViewerWait is how long a viewer waits for a publisher to come; 0 turns
+	// viewers of a stream that nobody publishes away.
+	ViewerWait time.Duration `yaml:"viewer_wait"`
+	// ReconnectWait is how long viewers stay when the publisher has gone.
+	ReconnectWait time.Duration `yaml:"reconnect_wait"`
+	// ViewerLatency is how far a viewer may fall behind before it jumps to
+	// the newest key frame.
+	ViewerLatency time.Duration `yaml:"viewer_latency"`
+	// StreamBytes bounds what one log of a stream holds, in bytes.
+	StreamBytes int `yaml:"stream_bytes"`
+	// StreamAge bounds what a log holds before its newest key frame.
+	StreamAge time.Duration `yaml:"stream_age"`
+	// MaxStreams, MaxViewers and MaxViewersPerStream are limits; 0 means none.
+	MaxStreams          int `yaml:"max_streams"`
+	MaxViewers          int `yaml:"max_viewers"`
+	MaxViewersPerStream int `yaml:"max_viewers_per_stream"`
+}
+
+// DefaultConfig returns the configuration that an empty file means.
+func DefaultConfig() Config {
+	return Config{
+		SecondPublisher: Refuse,
+		ViewerWait:      2 * time.Minute,
+		ReconnectWait:   2 * time.Minute,
+		ViewerLatency:   5 * time.Second,
+		StreamBytes:     64 << 20,
+		StreamAge:       10 * time.Second,
+	}
+}
+
+// Validate returns an error that names the first bad value.
+func (c Config) Validate() error {
+	switch {
+	case c.SecondPublisher != Refuse && c.SecondPublisher != Takeover && c.SecondPublisher != Standby:
+		return fmt.Errorf("second_publisher: %q is none of refuse, takeover, standby", c.SecondPublisher)
+	case c.ViewerWait < 0 || c.ReconnectWait < 0:
+		return errors.New("viewer_wait and reconnect_wait can't be negative")
+	case c.ViewerLatency < 0 || c.StreamAge < 0:
+		return errors.New("viewer_latency and stream_age can't be negative")
+	case c.StreamBytes < 1<<20:
+		return errors.New("stream_bytes: at least 1048576 (1 MiB), or no group of pictures fits")
+	case c.MaxStreams < 0 || c.MaxViewers < 0 || c.MaxViewersPerStream < 0:
+		return errors.New("limits can't be negative; 0 means no limit")
+	}
+	return nil
+}
+
+// maxEntries bounds a log in packets: some minutes of sound and picture.
+const maxEntries = 1 << 15
+
+func (c Config) limits() ring.Limits {
+	return ring.Limits{Entries: maxEntries, Bytes: c.StreamBytes, Age: c.StreamAge}
+}
+
+// Action is what a session asks to do.
+type Action string
+
+// The actions.
+const (
+	ActionPublish Action = "publish"
+	ActionPlay    Action = "play"
+)
+
+// Options are the hub's ties to the rest of the program; all may be nil.
+type Options struct {
+	Log *slog.Logger
+	// Authorize returns nil, or the error that refuses the session.
+	Authorize func(ctx context.Context, action Action, s Session) error
+	// Transcoders are the ways from one codec of sound to another.
+	Transcoders []Transcoder
+}
+
+// preference is the order in which a viewer gets transcoded sound.
+var preference = [...]media.Codec{media.AAC, media.Opus, media.PCMA, media.PCMU}

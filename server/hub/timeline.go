@@ -1,0 +1,85 @@
+package hub
+
+import (
+	"time"
+
+	"sluice/server/media"
+)
+
+const (
+	// maxJump is how far a publisher's time may leap ahead of what it sent
+	// last before it counts as a new time line.
+	maxJump = 10 * time.Second
+	// maxStepBack is how far it may fall back.
+	maxStepBack = 500 * time.Millisecond
+	// seam is the distance that is left where two time lines are joined.
+	seam = 33 * time.Millisecond
+)
+
+// timeline maps a publisher's time to the stream's, which never runs
+// backwards: a new publisher, a restarted encoder and a looped file all go on
+// where the stream stood. Tracks of one time line keep their offset to each
+// other, even where one of them leaps a little earlier than the other.
+type timeline struct {
+	last   time.Duration // latest DTS given out, of any track
+	begun  bool
+	offset []time.Duration // per time line, the newest last; at most 2
+	track  [4]lane         // by media.Kind
+}
+
+type lane struct {
+	last   time.Duration
+	begun  bool
+	offset time.Duration
+}
+
+// restart begins a new time line whose earliest packet has the given DTS.
+func (t *timeline) restart(first time.Duration) {
+	base := time.Duration(0)
+	if t.begun {
+		base = t.last + seam
+	}
+	t.offset = []time.Duration{base - first}
+	for k := range t.track {
+		t.track[k].offset = t.offset[0]
+	}
+}
+
+// place rewrites the packet's times.
+func (t *timeline) place(p *media.Packet) {
+	l := &t.track[p.Kind()]
+	dts := p.DTS + l.offset
+	if !t.continues(l, dts) {
+		newest := t.offset[len(t.offset)-1]
+		if p.Kind() == media.Data {
+			// Script data often carries time 0, whatever the pictures say.
+			newest = t.last - p.DTS
+		} else if !t.continues(l, p.DTS+newest) {
+			newest = t.last + seam - p.DTS
+			t.offset = append(t.offset[len(t.offset)-1:], newest)
+		}
+		l.offset = newest
+		dts = p.DTS + newest
+	}
+	if l.begun && dts < l.last {
+		dts = l.last
+	}
+	dts = max(dts, 0)
+	cts := max(p.PTS-p.DTS, 0)
+	p.DTS, p.PTS = dts, dts+cts
+	l.last, l.begun = dts, true
+	t.last, t.begun = max(t.last, dts), true
+}
+
+// continues reports whether a packet at dts can follow on its track. Tracks may
+// be interleaved loosely, so a track's first packet may lie well behind.
+func (t *timeline) continues(l *lane, dts time.Duration) bool {
+	if !t.begun {
+		return true
+	}
+	earliest := t.last - maxJump
+	if l.begun {
+		earliest = l.last - maxStepBack
+	}
+	return dts >= earliest && dts <= t.last+maxJump
+}
