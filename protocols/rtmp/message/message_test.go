@@ -147,8 +147,8 @@ func TestTruncated(t *testing.T) {
 			m := whole
 			m.Body = whole.Body[:n]
 			_, err := parse(m)
-			whole := c.typ >= DataAMF3 || c.oneWay || c.typ == SetPeerBandwidth && n == 4
-			if err == nil && !whole {
+			between := c.typ >= DataAMF3 || c.oneWay || c.typ == SetPeerBandwidth && n == 4
+			if err == nil && !between {
 				t.Errorf("%s: no error at %d of %d bytes", c.name, n, len(whole.Body))
 			}
 		}
