@@ -121,6 +121,9 @@ func ParseSlice(unit []byte) (Slice, error) {
 // stream is sent in another order than it is shown.
 func HasB(payload []byte) bool {
 	for u := range nal.Units(payload) {
+		if !TypeOf(u).IsSlice() {
+			continue
+		}
 		if s, err := ParseSlice(u); err == nil && s.Type == SliceB {
 			return true
 		}
