@@ -34,5 +34,8 @@
 //
 // A Format turns items into units of one wire format. The hub runs one
 // encoder a stream and format, on first demand, into a log of its own; all
-// viewers of that format read the same units.
+// viewers of that format read the same units. Formats that are streams of
+// bytes use Chunk as their unit, and Delivery writes them to a connection:
+// batches by reference, one writev each, and the Head where it has changed.
+// Items is the format of viewers that want the packets themselves.
 package hub

@@ -1,0 +1,89 @@
+package hub
+
+import (
+	"net"
+	"time"
+
+	"sluice/server/media"
+)
+
+// Chunk is a unit of a format that is a stream of bytes (RTMP, FLV, TS).
+type Chunk struct {
+	// Head is what a player must have seen before Data can be decoded: file
+	// header, metadata, sequence headers. Chunks share it until it changes;
+	// it is sent where it differs from the one sent before.
+	Head *Head
+	Data []byte
+	// Kind is what the chunk carries; KindUnknown where it's no packet.
+	Kind media.Kind
+}
+
+// Head is the bytes before a Chunk. It is compared by pointer.
+type Head struct{ Bytes []byte }
+
+// Delivery writes a subscription to a connection.
+type Delivery struct {
+	Conn net.Conn
+	// Timeout is how long one write may take before the viewer counts as dead.
+	Timeout time.Duration
+	// Skip leaves out the chunks for which it reports true; may be nil.
+	Skip func(Chunk) bool
+}
+
+// batchSize is how many chunks go into one writev: more than a second of
+// picture and sound.
+const batchSize = 128
+
+// Run writes until the viewer or the format ends, or the connection fails. It
+// waits for nobody but its own peer.
+func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
+	chunks := make([]Chunk, batchSize)
+	room := make(net.Buffers, 0, 2*batchSize)
+	var head *Head
+	var joined []byte
+	for {
+		if err := sub.Wait(); err != nil {
+			return err
+		}
+		n, _ := sub.Read(chunks)
+		bufs, size := room[:0], 0
+		for _, c := range chunks[:n] {
+			if c.Head != nil && c.Head != head {
+				head = c.Head
+				bufs, size = append(bufs, head.Bytes), size+len(head.Bytes)
+			}
+			if d.Skip == nil || !d.Skip(c) {
+				bufs, size = append(bufs, c.Data), size+len(c.Data)
+			}
+		}
+		if size == 0 {
+			continue
+		}
+		if err := d.Conn.SetWriteDeadline(time.Now().Add(d.Timeout)); err != nil {
+			return err
+		}
+		if err := write(d.Conn, bufs, &joined); err != nil {
+			return err
+		}
+		v.Sent(size)
+		clear(chunks[:n])
+		clear(bufs)
+	}
+}
+
+// write sends the buffers with one system call where the connection is TCP.
+// On others, where each buffer would be a write (and a TLS record) of its
+// own, it joins them first; the scratch buffer is kept for the next time.
+func write(conn net.Conn, bufs net.Buffers, scratch *[]byte) error {
+	if _, ok := conn.(*net.TCPConn); ok {
+		_, err := bufs.WriteTo(conn)
+		return err
+	}
+	b := (*scratch)[:0]
+	for _, p := range bufs {
+		b = append(b, p...)
+	}
+	*scratch = b
+	_, err := conn.Write(b)
+	return err
+}

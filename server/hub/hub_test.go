@@ -1,0 +1,415 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"sluice/server/media"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	h264 = &media.Track{Codec: media.H264, Config: []byte{1}, Width: 640, Height: 360}
+	aac  = &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
+	opus = &media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
+)
+
+const frameTime = 40 * time.Millisecond
+
+func video(i, gop int) *media.Packet {
+	t := time.Duration(i) * frameTime
+	return &media.Packet{Track: h264, DTS: t, PTS: t, Key: i%gop == 0, Payload: fmt.Appendf(nil, "v%d", i)}
+}
+
+func audio(i int, t *media.Track) *media.Packet {
+	d := time.Duration(i) * frameTime
+	return &media.Packet{Track: t, DTS: d, PTS: d, Payload: fmt.Appendf(nil, "a%d", i)}
+}
+
+func publish(t *testing.T, h *Hub, name string) *Publisher {
+	t.Helper()
+	p, err := h.Publish(t.Context(), Session{Stream: name, Protocol: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func play(t *testing.T, h *Hub, name string, accept Codecs) (*Viewer, *Subscription[Item]) {
+	t.Helper()
+	v, err := h.Play(t.Context(), Session{Stream: name, Protocol: "test"}, accept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v, Subscribe(v, Items())
+}
+
+// next returns the packets that are there once everything is quiet.
+func next(sub *Subscription[Item]) (got []*media.Packet) {
+	synctest.Wait()
+	items := make([]Item, 1000)
+	n, _ := sub.Read(items)
+	for _, i := range items[:n] {
+		if i.Packet != nil {
+			got = append(got, i.Packet)
+		}
+	}
+	return got
+}
+
+func payloads(ps []*media.Packet) (got []string) {
+	for _, p := range ps {
+		got = append(got, string(p.Payload))
+	}
+	return got
+}
+
+// run gives the test a hub in a bubble of fake time.
+func run(t *testing.T, cfg Config, o Options, test func(t *testing.T, h *Hub)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		h := New(cfg, o)
+		test(t, h)
+		h.Close()
+		if left := h.Streams(); len(left) != 0 {
+			t.Errorf("%d streams left", len(left))
+		}
+	})
+}
+
+func TestLateViewerStartsAtTheNewestKey(t *testing.T) {
+	run(t, DefaultConfig(), Options{}, func(t *testing.T, h *Hub) {
+		p := publish(t, h, "live/a")
+		p.Announce(aac)
+		for i := range 25 {
+			p.Write(video(i, 10))
+			p.Write(audio(i, aac))
+		}
+		v, sub := play(t, h, "a", AllCodecs)
+		if got := next(sub); len(got) != 10 || string(got[0].Payload) != "v20" || !got[0].Key {
+			t.Errorf("got %v", payloads(got))
+		}
+		sub.Close()
+		v.Close(nil)
+		p.Close(nil)
+	})
+}
+
+func TestStreamWaitsForItsTracks(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		expect []media.Kind
+		audio  bool
+		at     int // the picture whose Write makes the stream start
+	}{
+		{"both come", nil, true, 3},
+		{"picture only, unannounced", nil, false, 13},
+		{"picture only, announced", []media.Kind{media.Video}, false, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			run(t, DefaultConfig(), Options{}, func(t *testing.T, h *Hub) {
+				p := publish(t, h, "a")
+				p.Expect(c.expect...)
+				v, sub := play(t, h, "a", AllCodecs)
+				for i := range 20 {
+					if i == 3 && c.audio {
+						p.Announce(aac)
+					}
+					p.Write(video(i, 100))
+					_, live := p.Stream().Tracks()
+					if live != (i >= c.at) {
+						t.Fatalf("at picture %d: live %v", i, live)
+					}
+				}
+				if got := next(sub); len(got) != 20 {
+					t.Errorf("%d pictures arrived", len(got))
+				}
+				sub.Close()
+				v.Close(nil)
+				p.Close(nil)
+			})
+		})
+	}
+}
+
+func TestReconnectKeepsViewersAndTime(t *testing.T) {
+	run(t, DefaultConfig(), Options{}, func(t *testing.T, h *Hub) {
+		v, sub := play(t, h, "a", AllCodecs)
+		var last time.Duration
+		for round := range 3 {
+			p := publish(t, h, "a")
+			p.Announce(aac)
+			p.Write(audio(0, aac))
+			for i := range 12 {
+				p.Write(video(i+5, 10)) // the first key frame is the sixth picture
+			}
+			got := next(sub)
+			if len(got) < 7 {
+				t.Fatalf("round %d: %d packets", round, len(got))
+			}
+			for _, q := range got {
+				if q.DTS < last {
+					t.Fatalf("round %d: time fell from %v to %v", round, last, q.DTS)
+				}
+				last = max(last, q.DTS)
+			}
+			if i := slices.IndexFunc(got, func(q *media.Packet) bool { return q.Kind() == media.Video }); !got[i].Key {
+				t.Errorf("round %d begins with %s", round, got[i].Payload)
+			}
+			p.Close(nil)
+			time.Sleep(time.Second)
+		}
+		if v.Context().Err() != nil {
+			t.Error("the viewer was lost")
+		}
+		sub.Close()
+		v.Close(nil)
+	})
+}
+
+func TestViewersDoNotWaitForEver(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.ViewerWait, cfg.ReconnectWait = 10*time.Second, 20*time.Second
+	run(t, cfg, Options{}, func(t *testing.T, h *Hub) {
+		v, sub := play(t, h, "a", AllCodecs)
+		start := time.Now()
+		if err := sub.Wait(); !errors.Is(err, ErrNoPublisher) || time.Since(start) != 10*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		sub.Close()
+		v.Close(nil)
+
+		p := publish(t, h, "a")
+		v, sub = play(t, h, "a", AllCodecs)
+		p.Close(nil)
+		start = time.Now()
+		for sub.Wait() == nil {
+			next(sub)
+		}
+		if err := context.Cause(v.Context()); !errors.Is(err, ErrNoPublisher) || time.Since(start) != 20*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+		sub.Close()
+		v.Close(nil)
+
+		cfg.ViewerWait = 0
+		h.SetConfig(cfg)
+		if _, err := h.Play(t.Context(), Session{Stream: "b"}, AllCodecs); !errors.Is(err, ErrNoPublisher) {
+			t.Errorf("Play = %v", err)
+		}
+	})
+}
+
+func TestSecondPublisher(t *testing.T) {
+	for _, policy := range []Policy{Refuse, Takeover, Standby} {
+		t.Run(string(policy), func(t *testing.T) {
+			cfg := DefaultConfig()
+			cfg.SecondPublisher = policy
+			run(t, cfg, Options{}, func(t *testing.T, h *Hub) {
+				a := publish(t, h, "a")
+				b, err := h.Publish(t.Context(), Session{Stream: "a"})
+				switch policy {
+				case Refuse:
+					if !errors.Is(err, ErrBusy) {
+						t.Fatalf("second publisher: %v", err)
+					}
+					a.Close(nil)
+					return
+				case Takeover:
+					if !errors.Is(a.Write(video(0, 1)), ErrReplaced) {
+						t.Error("the first may still write")
+					}
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				a.Expect(media.Video)
+				b.Expect(media.Video)
+				v, sub := play(t, h, "a", AllCodecs)
+				a.Write(video(0, 10))
+				b.Write(&media.Packet{Track: h264, Key: true, Payload: []byte("b")})
+				want := "b"
+				if policy == Standby {
+					want = "v0"
+				}
+				if got := payloads(next(sub)); !slices.Equal(got, []string{want}) {
+					t.Fatalf("on the air: %v", got)
+				}
+				a.Close(nil)
+				b.Write(&media.Packet{Track: h264, DTS: time.Second, Payload: []byte("no key")})
+				b.Write(&media.Packet{Track: h264, DTS: time.Second, Key: true, Payload: []byte("b2")})
+				got := payloads(next(sub))
+				if len(got) == 0 || got[len(got)-1] != "b2" || policy == Standby && len(got) != 1 {
+					t.Errorf("after the first has left: %v", got)
+				}
+				sub.Close()
+				v.Close(nil)
+				b.Close(nil)
+				b.Close(nil)
+			})
+		})
+	}
+}
+
+func TestKeyFrameRequestsAreCoalesced(t *testing.T) {
+	run(t, DefaultConfig(), Options{}, func(t *testing.T, h *Hub) {
+		p := publish(t, h, "a")
+		asked := 0
+		for range 30 {
+			p.Stream().RequestKeyFrame()
+			select {
+			case <-p.KeyFrameRequests():
+				asked++
+			default:
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if asked != 6 {
+			t.Errorf("asked %d times in 3 s", asked)
+		}
+		p.Close(nil)
+	})
+}
+
+func TestLimitsNamesAndRights(t *testing.T) {
+	cfg := DefaultConfig()
+	cfg.MaxStreams, cfg.MaxViewers, cfg.MaxViewersPerStream = 2, 2, 1
+	secret := errors.New("secret")
+	o := Options{Authorize: func(_ context.Context, _ Action, s Session) error {
+		if s.Token == "bad" {
+			return secret
+		}
+		return nil
+	}}
+	run(t, cfg, o, func(t *testing.T, h *Hub) {
+		a, b := publish(t, h, "a"), publish(t, h, "b")
+		if _, err := h.Publish(t.Context(), Session{Stream: "c"}); !errors.Is(err, ErrLimit) {
+			t.Errorf("third stream: %v", err)
+		}
+		v, sub := play(t, h, "a", AllCodecs)
+		if _, err := h.Play(t.Context(), Session{Stream: "a"}, AllCodecs); !errors.Is(err, ErrLimit) {
+			t.Errorf("second viewer: %v", err)
+		}
+		if _, err := h.Play(t.Context(), Session{Stream: "b", Token: "bad"}, AllCodecs); !errors.Is(err, secret) {
+			t.Errorf("without rights: %v", err)
+		}
+		for _, name := range []string{"", "/", "..", "a/..", "a//b", "a/b/c/d/e", "a b", "a%2f", "ä"} {
+			if _, err := h.Play(t.Context(), Session{Stream: name}, AllCodecs); !errors.Is(err, ErrBadName) {
+				t.Errorf("name %q: %v", name, err)
+			}
+		}
+		v.Kick()
+		if err := sub.Wait(); !errors.Is(err, ErrKicked) {
+			t.Errorf("after Kick: %v", err)
+		}
+		sub.Close()
+		v.Close(nil)
+		a.Close(nil)
+		b.Close(nil)
+	})
+}
+
+// toy "transcodes" by renaming and counts how many run.
+type toy struct {
+	track   *media.Track
+	running *int
+}
+
+func (f toy) Track() *media.Track { return f.track }
+func (f toy) Close()              { *f.running-- }
+func (f toy) Process(p *media.Packet, emit func(*media.Packet)) error {
+	emit(&media.Packet{Track: f.track, DTS: p.DTS, PTS: p.PTS, Payload: append([]byte("opus-"), p.Payload...)})
+	return nil
+}
+
+func TestDerivedSound(t *testing.T) {
+	running := 0
+	o := Options{Transcoders: []Transcoder{{From: media.AAC, To: media.Opus, New: func(*media.Track) (Filter, error) {
+		running++
+		return toy{opus, &running}, nil
+	}}}}
+	run(t, DefaultConfig(), o, func(t *testing.T, h *Hub) {
+		p := publish(t, h, "a")
+		p.Announce(aac)
+		plain, plainSub := play(t, h, "a", AllCodecs)
+		browser := Accept(media.H264, media.Opus)
+		v1, sub1 := play(t, h, "a", browser) // before the stream's codecs are known
+		p.Write(video(0, 10))
+		synctest.Wait()
+		v2, sub2 := play(t, h, "a", browser)
+		p.Write(audio(1, aac))
+		for _, sub := range []*Subscription[Item]{sub1, sub2} {
+			if err := sub.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if got := payloads(next(sub)); !slices.Equal(got, []string{"v0", "opus-a1"}) {
+				t.Errorf("browser got %v", got)
+			}
+		}
+		if got := payloads(next(plainSub)); !slices.Equal(got, []string{"v0", "a1"}) {
+			t.Errorf("plain viewer got %v", got)
+		}
+		if running != 1 {
+			t.Errorf("%d transcoders for two viewers", running)
+		}
+		silent, silentSub := play(t, h, "a", Accept(media.VP8))
+		if r := silent.Refused(); len(r) != 2 {
+			t.Errorf("refused: %v", r)
+		}
+		for _, s := range []*Subscription[Item]{sub1, sub2, silentSub, plainSub} {
+			s.Close()
+		}
+		synctest.Wait()
+		if running != 0 {
+			t.Error("a transcoder runs for nobody")
+		}
+		for _, v := range []*Viewer{v1, v2, silent, plain} {
+			v.Close(nil)
+		}
+		p.Close(nil)
+	})
+}
+
+func TestTimeline(t *testing.T) {
+	ms := func(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+	type step struct {
+		track   *media.Track
+		in, out time.Duration
+	}
+	for _, c := range []struct {
+		name  string
+		steps []step
+	}{
+		{"starts at zero", []step{{h264, ms(5000), 0}, {aac, ms(5020), ms(20)}, {h264, ms(5040), ms(40)}}},
+		{"loop of a file", []step{
+			{h264, 0, 0}, {aac, ms(10), ms(10)}, {h264, ms(8000), ms(8000)}, {aac, ms(8010), ms(8010)},
+			{h264, 0, ms(8043)}, {aac, ms(10), ms(8053)}, {h264, ms(40), ms(8083)},
+		}},
+		{"one track leaps first", []step{
+			{h264, 0, 0}, {aac, 0, 0}, {h264, ms(60000), ms(33)}, {aac, ms(20), ms(20)},
+			{aac, ms(60010), ms(43)}, {h264, ms(60040), ms(73)},
+		}},
+		{"loosely interleaved", []step{{h264, 0, 0}, {h264, ms(3000), ms(3000)}, {aac, ms(20), ms(20)}, {aac, ms(40), ms(40)}}},
+		{"a little backwards", []step{{h264, 0, 0}, {h264, ms(100), ms(100)}, {h264, ms(90), ms(100)}, {h264, ms(140), ms(140)}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var line timeline
+			line.restart(c.steps[0].in)
+			for i, s := range c.steps {
+				p := &media.Packet{Track: s.track, DTS: s.in, PTS: s.in + ms(7)}
+				line.place(p)
+				if p.DTS != s.out || p.PTS != s.out+ms(7) {
+					t.Errorf("step %d: %v became %v, want %v", i, s.in, p.DTS, s.out)
+				}
+			}
+		})
+	}
+}
