@@ -1,0 +1,175 @@
+// Package api serves the control listener: health, and what is on the air.
+package api
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+// Config is where the API listens.
+type Config struct {
+	// Listen is empty for no API. Without a token it must be a loopback address.
+	Listen string `yaml:"listen"`
+	Token  string `yaml:"token"`
+}
+
+// DefaultConfig returns the fixed port, open on loopback only.
+func DefaultConfig() Config { return Config{Listen: "127.0.0.1:8083"} }
+
+// Validate refuses an API that is open to others without a token.
+func (c Config) Validate() error {
+	if c.Listen == "" || c.Token != "" {
+		return nil
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("listen: %s can be reached by others; set api.token, or listen on 127.0.0.1", c.Listen)
+	}
+	return nil
+}
+
+// Sources is where the API reads.
+type Sources struct {
+	Hub     *hub.Hub
+	Version string
+	// Sessions returns what a protocol knows of its sessions beyond
+	// hub.Info, by the protocol's name; each value is encoded as JSON.
+	Sessions map[string]func() any
+}
+
+// Server is the running API.
+type Server struct {
+	http *http.Server
+	addr net.Addr
+	done chan struct{}
+}
+
+// Start listens and serves; with an empty address it does nothing.
+func Start(cfg Config, src Sources, log *slog.Logger) (*Server, error) {
+	s := &Server{done: make(chan struct{})}
+	if cfg.Listen == "" {
+		close(s.done)
+		return s, nil
+	}
+	ln, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
+	}
+	s.addr = ln.Addr()
+	s.http = &http.Server{Handler: handler(cfg, src), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	go func() {
+		defer close(s.done)
+		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("api server ended", "error", err)
+		}
+	}()
+	return s, nil
+}
+
+// Addr returns the address listened on, or nil.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// Stop ends the API.
+func (s *Server) Stop(ctx context.Context) error {
+	var err error
+	if s.http != nil {
+		err = s.http.Shutdown(ctx)
+	}
+	<-s.done
+	return err
+}
+
+func handler(cfg Config, src Sources) http.Handler {
+	mux := http.NewServeMux()
+	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /readyz", ok)
+	mux.Handle("GET /api/v1/info", guard(cfg.Token, func() any { return map[string]string{"version": src.Version} }))
+	mux.Handle("GET /api/v1/streams", guard(cfg.Token, func() any { return streams(src.Hub) }))
+	mux.Handle("GET /api/v1/sessions", guard(cfg.Token, func() any {
+		all := make(map[string]any, len(src.Sessions))
+		for name, f := range src.Sessions {
+			all[name] = f()
+		}
+		return all
+	}))
+	return mux
+}
+
+func guard(token string, get func() any) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if q := r.URL.Query().Get("token"); given == "" {
+			given = q
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(given)) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write([]byte(`{"error":"give the api token as Authorization: Bearer or ?token="}` + "\n"))
+			return
+		}
+		_ = json.NewEncoder(w).Encode(get())
+	})
+}
+
+// Stream is one stream as the API shows it.
+type Stream struct {
+	Name      string     `json:"name"`
+	Live      bool       `json:"live"`
+	Publisher *hub.Info  `json:"publisher"`
+	Tracks    []Track    `json:"tracks"`
+	Viewers   []hub.Info `json:"viewers"`
+}
+
+// Track is one track as the API shows it.
+type Track struct {
+	Kind       string `json:"kind"`
+	Codec      string `json:"codec"`
+	Width      int    `json:"width,omitempty"`
+	Height     int    `json:"height,omitempty"`
+	SampleRate int    `json:"sample_rate,omitempty"`
+	Channels   int    `json:"channels,omitempty"`
+}
+
+func streams(h *hub.Hub) []Stream {
+	list := []Stream{}
+	for _, s := range h.Streams() {
+		out := Stream{Name: s.Name(), Tracks: []Track{}, Viewers: []hub.Info{}}
+		if p := s.Publisher(); p != nil {
+			info := p.Info()
+			out.Publisher = &info
+		}
+		ts, live := s.Tracks()
+		out.Live = live
+		for _, t := range ts.Media() {
+			out.Tracks = append(out.Tracks, trackOf(t))
+		}
+		for _, v := range s.Viewers() {
+			out.Viewers = append(out.Viewers, v.Info())
+		}
+		list = append(list, out)
+	}
+	return list
+}
+
+func trackOf(t *media.Track) Track {
+	return Track{
+		Kind: t.Codec.Kind().String(), Codec: t.Codec.String(), Width: t.Width, Height: t.Height,
+		SampleRate: t.SampleRate, Channels: t.Channels,
+	}
+}

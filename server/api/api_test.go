@@ -1,0 +1,80 @@
+package api
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestOpenToOthersOnlyWithAToken(t *testing.T) {
+	for _, c := range []struct {
+		cfg Config
+		ok  bool
+	}{
+		{DefaultConfig(), true},
+		{Config{}, true},
+		{Config{Listen: "localhost:1"}, true},
+		{Config{Listen: "[::1]:1"}, true},
+		{Config{Listen: ":8083"}, false},
+		{Config{Listen: "0.0.0.0:8083"}, false},
+		{Config{Listen: "example.com:8083"}, false},
+		{Config{Listen: "nonsense"}, false},
+		{Config{Listen: ":8083", Token: "t"}, true},
+	} {
+		if err := c.cfg.Validate(); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c.cfg, err)
+		}
+	}
+}
+
+func TestStreamsAreListed(t *testing.T) {
+	h := hub.New(hub.DefaultConfig(), hub.Options{})
+	p, err := h.Publish(t.Context(), hub.Session{Stream: "a", Protocol: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Expect(media.Video)
+	if err := p.Write(&media.Packet{Track: &media.Track{Codec: media.H264, Width: 64, Height: 48}, Key: true}); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Start(Config{Listen: "127.0.0.1:0", Token: "secret"}, Sources{Hub: h, Version: "1"}, slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "http://" + s.Addr().String()
+	for path, want := range map[string]int{
+		"/healthz": 200, "/readyz": 200, "/api/v1/streams": 401, "/api/v1/streams?token=secret": 200, "/nothing": 404,
+	} {
+		res, err := http.Get(base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, res.StatusCode, want)
+		}
+		if path == "/api/v1/streams?token=secret" {
+			var got []Stream
+			if err := json.NewDecoder(res.Body).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != 1 || got[0].Name != "live/a" || !got[0].Live || len(got[0].Tracks) != 1 || got[0].Tracks[0].Codec != "H264" {
+				t.Errorf("got %+v", got)
+			}
+		}
+		res.Body.Close()
+	}
+	http.DefaultClient.CloseIdleConnections()
+	if err := s.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+	p.Close(nil)
+	h.Close()
+}
