@@ -1,0 +1,58 @@
+package conf
+
+import (
+	"fmt"
+	"log/slog"
+
+	"sluice/server/api"
+	"sluice/server/auth"
+	"sluice/server/httpd"
+	"sluice/server/hub"
+	"sluice/server/tlscert"
+)
+
+// Config is the whole file. Each section belongs to the package that it names.
+type Config struct {
+	Log  Log            `yaml:"log"`
+	Hub  hub.Config     `yaml:"hub"`
+	Auth auth.Config    `yaml:"auth"`
+	TLS  tlscert.Config `yaml:"tls"`
+	HTTP httpd.Config   `yaml:"http"`
+	API  api.Config     `yaml:"api"`
+}
+
+// Log is how the program logs.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level slog.Level `yaml:"level"`
+	// Format is text or json.
+	Format string `yaml:"format"`
+}
+
+// Default returns what an empty file means.
+func Default() Config {
+	return Config{
+		Log:  Log{Format: "text"},
+		Hub:  hub.DefaultConfig(),
+		HTTP: httpd.DefaultConfig(),
+		API:  api.DefaultConfig(),
+	}
+}
+
+// Validate returns an error that names the section and the key.
+func (c Config) Validate() error {
+	if c.Log.Format != "text" && c.Log.Format != "json" {
+		return fmt.Errorf("log: format: %q is neither text nor json", c.Log.Format)
+	}
+	for _, s := range []struct {
+		name  string
+		check interface{ Validate() error }
+	}{
+		{"hub", c.Hub}, {"tls", c.TLS}, {"api", c.API},
+	} {
+		if err := s.check.Validate(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	return nil
+}
