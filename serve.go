@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"sluice/conf"
+	"sluice/server"
+	"sluice/server/auth"
+	"sluice/server/hub"
+	"sluice/server/tlscert"
+)
+
+// stopTime is how long sessions may take to say good-bye.
+const stopTime = 5 * time.Second
+
+// watchEvery is how often the configuration file is looked at.
+const watchEvery = 2 * time.Second
+
+// gateway is the running program.
+type gateway struct {
+	log   *slog.Logger
+	level *slog.LevelVar
+	hub   *hub.Hub
+	auth  *auth.Auth
+	cert  *tlscert.Source
+	demo  bool
+}
+
+// serve runs the server until ctx is done.
+func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer) error {
+	cfg, err := conf.Load(file, os.Environ())
+	if err != nil {
+		return err
+	}
+	g := &gateway{level: new(slog.LevelVar), auth: auth.New(cfg.Auth), demo: demo}
+	g.level.Set(cfg.Log.Level)
+	g.log = newLogger(cfg.Log, g.level, stderr)
+	if g.cert, err = tlscert.New(cfg.TLS, g.log); err != nil {
+		return err
+	}
+	g.hub = hub.New(cfg.Hub, hub.Options{Log: g.log, Authorize: g.auth.Authorize})
+
+	srv := server.New(g.log)
+	if err := srv.Start(ctx, g.units(cfg)); err != nil {
+		return err
+	}
+	g.log.Info("sluice started", "version", version)
+	printURLs(stdout, cfg, demo)
+	g.loop(ctx, srv, file)
+	g.log.Info("sluice stops")
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
+	defer cancel()
+	err = srv.Stop(stopping)
+	g.hub.Close()
+	return err
+}
+
+// loop reloads the configuration on SIGHUP and when the file changes.
+func (g *gateway) loop(ctx context.Context, srv *server.Server, file string) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	seen := modTime(file)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hup:
+		case <-tick.C:
+			now := modTime(file)
+			if now.Equal(seen) {
+				continue
+			}
+			seen = now
+		}
+		g.reload(ctx, srv, file)
+	}
+}
+
+func modTime(file string) time.Time {
+	st, err := os.Stat(file)
+	if err != nil {
+		return time.Time{}
+	}
+	return st.ModTime()
+}
+
+func (g *gateway) reload(ctx context.Context, srv *server.Server, file string) {
+	cfg, err := conf.Load(file, os.Environ())
+	if err == nil {
+		g.level.Set(cfg.Log.Level)
+		g.hub.SetConfig(cfg.Hub)
+		g.auth.SetConfig(cfg.Auth)
+		err = srv.Reload(ctx, g.units(cfg))
+	}
+	if err != nil {
+		g.log.Error("reload failed, what ran before goes on", "error", err)
+		return
+	}
+	g.log.Info("configuration reloaded")
+}
+
+func newLogger(cfg conf.Log, level slog.Leveler, w io.Writer) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func printURLs(w io.Writer, cfg conf.Config, demo bool) {
+	name := "live/test110"
+	if demo {
+		name = "live/demo"
+	}
+	host := func(addr string) string {
+		if addr != "" && addr[0] == ':' {
+			return "localhost" + addr
+		}
+		return addr
+	}
+	fmt.Fprintf(w, "watch    http://%s/%s\n", host(cfg.HTTP.Listen), name)
+	fmt.Fprintf(w, "publish  http://%s/live/test110/publish\n", host(cfg.HTTP.Listen))
+}
