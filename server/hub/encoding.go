@@ -28,10 +28,17 @@ type encoding[U any] struct {
 	seen   *media.Tracks // as the source has them
 	tracks *media.Tracks // without those that the viewers don't take
 	keys   keyRule
+	meta   ring.Meta // of the item that is being encoded
+	emit   func(unit U, size int)
 }
 
 func (e *encoding[U]) run(ctx context.Context, in *ring.Cursor[Item]) error {
 	defer e.src.retire(e.log)
+	e.emit = func(unit U, size int) {
+		e.meta.Size = size
+		e.log.Append(unit, e.meta)
+		e.meta.Key = false
+	}
 	batch := make([]Item, 32)
 	for {
 		if err := in.Wait(ctx); err != nil {
@@ -58,17 +65,13 @@ func (e *encoding[U]) encode(item Item) error {
 		return nil
 	}
 	item.Tracks = e.tracks
-	m := ring.Meta{}
+	e.meta = ring.Meta{Time: e.meta.Time}
 	if p := item.Packet; p != nil {
-		m.Time, m.Key = p.DTS, e.keys.isKey(item)
-		m.Ride = e.ride && p.Kind() != media.Video && item.Tracks.Video != nil &&
+		e.meta.Time, e.meta.Key = p.DTS, e.keys.isKey(item)
+		e.meta.Ride = e.ride && p.Kind() != media.Video && item.Tracks.Video != nil &&
 			p.DTS-e.keys.lastVideo < rideWithin
 	}
-	err := e.enc.Encode(item, func(unit U, size int) {
-		m.Size = size
-		e.log.Append(unit, m)
-		m.Key = false
-	})
+	err := e.enc.Encode(item, e.emit)
 	if item.Event == EventUnpublish {
 		e.log.Seal()
 	}

@@ -15,6 +15,8 @@ type Cursor[T any] struct {
 	seek  bool
 	after time.Duration
 	last  time.Duration
+
+	stirred func() bool // made once, for waiters
 }
 
 // noTime is before every entry.
@@ -25,14 +27,19 @@ const noTime = time.Duration(-1 << 63)
 // the reader may fall before it jumps to the newest random access point;
 // 0 means as far as the log reaches.
 func (l *Log[T]) Join(budget time.Duration) *Cursor[T] {
-	return &Cursor[T]{log: l, budget: budget, seek: true, after: noTime, last: noTime}
+	return l.JoinAfter(noTime, budget)
 }
 
 // JoinAfter is Join at the newest random access point whose time is later
 // than t. A reader that moves from one log to another of the same stream uses
 // it to keep its time rising.
 func (l *Log[T]) JoinAfter(t, budget time.Duration) *Cursor[T] {
-	return &Cursor[T]{log: l, budget: budget, seek: true, after: t, last: t}
+	c := &Cursor[T]{log: l, budget: budget, seek: true, after: t, last: t}
+	c.stirred = func() bool {
+		ready, err := c.state()
+		return ready || err != nil
+	}
+	return c
 }
 
 // Read copies the next entries into dst and returns how many it copied
@@ -124,11 +131,6 @@ func (c *Cursor[T]) Wait(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-func (c *Cursor[T]) stirred() bool {
-	ready, err := c.state()
-	return ready || err != nil
 }
 
 // state reports whether there is something to read and, if not, why there
