@@ -3,7 +3,7 @@ package message
 import (
 	"fmt"
 
-	"sluice/protocols/rtmp/amf"
+	"sluice/protocols/container/amf"
 )
 
 // Command is a remote procedure call, its answer (named _result or _error) or

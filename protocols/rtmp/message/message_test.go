@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice/protocols/rtmp/amf"
+	"sluice/protocols/container/amf"
 )
 
 // A testCase is one message and what it parses to. It drives parsing, the way
