@@ -53,7 +53,8 @@ type Engine interface {
 type Offer struct {
 	// Stream is the canonical stream name with its app, for example "live/test110".
 	Stream string
-	// SDP is the offer as the client sent it, with CRLF line ends.
+	// SDP is the client's offer with CRLF line ends, repaired as [ParseOffer] says: its
+	// BUNDLE group names only sections that exist.
 	SDP string
 	// Remote is the address of the HTTP client.
 	Remote netip.AddrPort
