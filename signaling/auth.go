@@ -13,11 +13,10 @@ type Access struct {
 	// Action and Stream are what it wants.
 	Action Action
 	Stream string
-	// Token is the Bearer token, or else the "token" query parameter. OBS sends its
-	// stream key as the Bearer token. It may be empty.
+	// Token is the Bearer token, or else the "token" query parameter, or else the
+	// password of HTTP Basic authentication. OBS sends its stream key as the Bearer
+	// token. It may be empty.
 	Token string
-	// User and Password are those of HTTP Basic authentication, empty without.
-	User, Password string
 	// Remote is the client's address.
 	Remote netip.Addr
 }
@@ -62,7 +61,9 @@ func accessOf(r *http.Request, t target, remote netip.Addr) Access {
 	if a.Token == "" {
 		a.Token = r.URL.Query().Get("token")
 	}
-	a.User, a.Password, _ = r.BasicAuth()
+	if a.Token == "" {
+		_, a.Token, _ = r.BasicAuth()
+	}
 	return a
 }
 

@@ -46,8 +46,11 @@ func (s *Server) serveOptions(w http.ResponseWriter, r *http.Request, t target) 
 		h.Set("Access-Control-Allow-Methods", methods)
 		h.Set("Access-Control-Allow-Headers", "Accept, Authorization, Content-Type, If-Match")
 		h.Set("Access-Control-Max-Age", "86400")
-	} else if t.id == "" && s.authorize(r, t) == nil {
-		s.setLinks(h)
+	} else if t.id == "" {
+		client := clientAddr(r, s.cfg.TrustedProxies)
+		if s.authorize(r.Context(), accessOf(r, t, client.Addr())) == nil {
+			s.setLinks(h)
+		}
 	}
 	h.Set("Content-Length", "0")
 	w.WriteHeader(http.StatusOK)

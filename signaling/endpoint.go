@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -53,7 +54,8 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, t target) {
 	if s.limited(w, s.posts, client) || !s.acceptable(w, r) {
 		return
 	}
-	if err := s.authorize(r, t); err != nil {
+	access := accessOf(r, t, client.Addr())
+	if err := s.authorize(r.Context(), access); err != nil {
 		s.refusePost(w, t, client, err)
 		return
 	}
@@ -64,7 +66,9 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, t target) {
 	if !ok {
 		return
 	}
-	ss, answer, err := s.negotiate(r, t, client, body)
+	ss, answer, err := s.negotiate(r, t, body, Offer{
+		Stream: t.stream, Remote: client, UserAgent: userAgent(r), Token: access.Token, Query: queryOf(r),
+	})
 	if err != nil {
 		s.refusePost(w, t, client, err)
 		return
@@ -80,8 +84,9 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, t target) {
 	io.WriteString(w, answer)
 }
 
-// negotiate checks the offer, has the engine answer it and registers the session.
-func (s *Server) negotiate(r *http.Request, t target, client netip.AddrPort, body []byte) (*session, string, error) {
+// negotiate checks the body, has the engine answer the offer that it completes, and
+// registers the session.
+func (s *Server) negotiate(r *http.Request, t target, body []byte, offer Offer) (*session, string, error) {
 	parsed, err := ParseOffer(t.action, body)
 	if err != nil {
 		return nil, "", err
@@ -94,7 +99,7 @@ func (s *Server) negotiate(r *http.Request, t target, client netip.AddrPort, bod
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.RequestTimeout)
 	defer cancel()
-	offer := Offer{Stream: t.stream, SDP: parsed.SDP, Remote: client, UserAgent: userAgent(r)}
+	offer.SDP = parsed.SDP
 	run := s.opts.Engine.Publish
 	if t.action == Play {
 		run = s.opts.Engine.Play
@@ -114,7 +119,7 @@ func (s *Server) negotiate(r *http.Request, t target, client netip.AddrPort, bod
 		engine.Close(err)
 		return nil, "", err
 	}
-	s.opts.Log.Info("session began", append(ss.logAttrs(), "remote", client, "agent", offer.UserAgent)...)
+	s.opts.Log.Info("session began", append(ss.logAttrs(), "remote", offer.Remote, "agent", offer.UserAgent)...)
 	return ss, answer, nil
 }
 
@@ -125,12 +130,11 @@ func (s *Server) refusePost(w http.ResponseWriter, t target, client netip.AddrPo
 	s.refuse(w, e)
 }
 
-func (s *Server) authorize(r *http.Request, t target) error {
+func (s *Server) authorize(ctx context.Context, a Access) error {
 	if s.opts.Authorizer == nil {
 		return nil
 	}
-	client := clientAddr(r, s.cfg.TrustedProxies)
-	return s.opts.Authorizer.Authorize(r.Context(), accessOf(r, t, client.Addr()))
+	return s.opts.Authorizer.Authorize(ctx, a)
 }
 
 // redirected answers 307 and returns true if another server takes the client.
@@ -224,6 +228,13 @@ func localAddr(r *http.Request) netip.Addr {
 func userAgent(r *http.Request) string {
 	ua := r.UserAgent()
 	return ua[:min(len(ua), maxUserAgent)]
+}
+
+// queryOf returns the URL's parameters without the token.
+func queryOf(r *http.Request) url.Values {
+	q := r.URL.Query()
+	q.Del("token")
+	return q
 }
 
 // newSecret returns 26 characters that hold 130 random bits.

@@ -3,6 +3,7 @@ package signaling
 import (
 	"context"
 	"net/netip"
+	"net/url"
 
 	"sluice/signaling/sdpfrag"
 )
@@ -35,8 +36,8 @@ type Engine interface {
 	// Publish answers the offer of a WHIP client that wants to publish
 	// offer.Stream. Codes in use: [CodeUnsupported] (no codec in common for some
 	// section: the whole offer is refused, single sections are not rejected, RFC
-	// 9725 section 4.4.3), [CodePublisherExists], [CodeForbidden],
-	// [CodeOverloaded], [CodeBadOffer].
+	// 9725 section 4.4.3), [CodePublisherExists], [CodeUnauthorized],
+	// [CodeForbidden], [CodeOverloaded], [CodeBadOffer].
 	Publish(ctx context.Context, offer Offer) (Session, Answer, error)
 
 	// Play answers the offer of a WHEP client that wants to watch offer.Stream.
@@ -44,8 +45,8 @@ type Engine interface {
 	// [CodeNoPublisher], by configuration. A section for which the stream has no
 	// track is answered inactive with a port other than 0 and at least one
 	// payload type (GStreamer and Firefox refuse anything else). Codes in use:
-	// [CodeNoPublisher], [CodeUnsupported], [CodeForbidden], [CodeOverloaded],
-	// [CodeBadOffer].
+	// [CodeNoPublisher], [CodeUnsupported], [CodeUnauthorized], [CodeForbidden],
+	// [CodeOverloaded], [CodeBadOffer].
 	Play(ctx context.Context, offer Offer) (Session, Answer, error)
 }
 
@@ -61,6 +62,11 @@ type Offer struct {
 	// UserAgent is the client's User-Agent header, at most 256 bytes, for logs and
 	// the API. It may be empty.
 	UserAgent string
+	// Token is the client's credential as in [Access], for an engine whose hub
+	// authorizes. It is never logged.
+	Token string
+	// Query holds the parameters of the endpoint's URL without the token.
+	Query url.Values
 }
 
 // Answer is what the engine answers to an [Offer].

@@ -17,7 +17,8 @@ type Options struct {
 	// StreamName returns the canonical name of the stream whose path is given, with a
 	// leading slash, or an error. Required.
 	StreamName func(path string) (string, error)
-	// Authorizer decides who may publish and play; nil allows everybody.
+	// Authorizer decides who may publish and play; nil leaves it to the engine. The
+	// ICE servers that OPTIONS tells are for those whom it allows.
 	Authorizer Authorizer
 	// Redirector may send clients to other servers; nil sends nobody.
 	Redirector Redirector

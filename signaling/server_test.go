@@ -207,7 +207,7 @@ func TestAuthorization(t *testing.T) {
 		c.ICEServers = []ICEServer{{URL: "turn:turn.example:3478", Username: "u", Credential: "c"}}
 		o.Authorizer = AuthorizerFunc(func(_ context.Context, a Access) error {
 			got = a
-			if a.Token == "good" || a.Password == "good" {
+			if a.Token == "good" {
 				return nil
 			}
 			return &Error{Code: CodeUnauthorized, Detail: "send a token"}
@@ -232,9 +232,13 @@ func TestAuthorization(t *testing.T) {
 			wantHeader(t, res, "WWW-Authenticate", `Bearer realm="sluice"`)
 		}
 	}
-	want := Access{Action: Publish, Stream: "live/x", User: "u", Password: "good", Remote: netip.MustParseAddr("192.0.2.1")}
+	want := Access{Action: Publish, Stream: "live/x", Token: "good", Remote: netip.MustParseAddr("192.0.2.1")}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	b.post("/live/x/whip?token=good&layer=1", offer)
+	if o := b.engine.offers[len(b.engine.offers)-1]; o.Token != "good" || o.Query.Encode() != "layer=1" {
+		t.Errorf("engine got token %q and query %v", o.Token, o.Query)
 	}
 	// The session's URL needs no token, and TURN credentials are not for strangers.
 	res := b.post("/live/x/whip?token=good", offer)
