@@ -1,0 +1,116 @@
+package rtp
+
+import (
+	"fmt"
+
+	"sluice/protocols/codec/aac"
+)
+
+// latmConfig is what a StreamMuxConfig says (ISO/IEC 14496-3 1.7.3), of the
+// only kind in use: one program with one layer, frames of variable size.
+type latmConfig struct {
+	asc       []byte // AudioSpecificConfig
+	subFrames int    // access units per AudioMuxElement, 1 to 64
+}
+
+// readLATMConfig reads a StreamMuxConfig.
+func readLATMConfig(r *bitReader) (*latmConfig, error) {
+	version := r.flag()
+	if version {
+		if r.flag() {
+			return nil, fmt.Errorf("%w: LATM of audioMuxVersionA 1", ErrUnsupported)
+		}
+		readLATMValue(r) // taraBufferFullness
+	}
+	c := new(latmConfig)
+	sameFraming := r.flag()
+	c.subFrames = int(r.uint(6)) + 1
+	programs, layers := r.uint(4), r.uint(3)
+	if !sameFraming || programs > 0 || layers > 0 {
+		return nil, fmt.Errorf("%w: LATM with several programs or layers", ErrUnsupported)
+	}
+	var err error
+	if c.asc, err = readLATMSpecific(r, version); err != nil {
+		return nil, err
+	}
+	if kind := r.uint(3); kind != 0 {
+		return nil, fmt.Errorf("%w: LATM frameLengthType %d", ErrUnsupported, kind)
+	}
+	r.skip(8)     // latmBufferFullness
+	if r.flag() { // otherDataPresent: its size, which nobody needs
+		if version {
+			readLATMValue(r)
+		} else {
+			for more := true; more && !r.over; {
+				more = r.flag()
+				r.skip(8)
+			}
+		}
+	}
+	if r.flag() { // crcCheckPresent
+		r.skip(8)
+	}
+	if r.over {
+		return nil, fmt.Errorf("%w: StreamMuxConfig ends early", ErrMalformed)
+	}
+	return c, nil
+}
+
+// readLATMValue reads a LatmGetValue.
+func readLATMValue(r *bitReader) uint32 {
+	n := int(r.uint(2)) + 1
+	return r.uint(8 * n)
+}
+
+// readLATMSpecific reads the AudioSpecificConfig, whose size only version 1
+// tells.
+func readLATMSpecific(r *bitReader, sized bool) ([]byte, error) {
+	start, n := r.pos, 0
+	if sized {
+		n = int(readLATMValue(r))
+		start = r.pos
+		r.skip(n)
+	} else {
+		if err := skipSpecific(r); err != nil {
+			return nil, err
+		}
+		n = r.pos - start
+	}
+	if r.over || n > 8*256 {
+		return nil, fmt.Errorf("%w: AudioSpecificConfig of %d bits in LATM", ErrMalformed, n)
+	}
+	from := bitReader{b: r.b, pos: start}
+	asc := from.appendBytes(nil, n/8)
+	if rest := n % 8; rest > 0 {
+		asc = append(asc, byte(from.uint(rest)<<(8-rest))) //nolint:gosec // at most 8 bits
+	}
+	return asc, nil
+}
+
+// skipSpecific passes over an AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) of
+// the AAC object types 1 to 4, with or without hierarchical SBR and PS.
+func skipSpecific(r *bitReader) error {
+	object := aac.ObjectType(r.uint(5))
+	skipRate(r)
+	channels := r.uint(4)
+	if object == aac.SBR || object == aac.PS {
+		skipRate(r)
+		object = aac.ObjectType(r.uint(5))
+	}
+	if object < aac.Main || object > aac.LTP || channels == 0 {
+		return fmt.Errorf("%w: audio object type %d with channel configuration %d in LATM", ErrUnsupported, object, channels)
+	}
+	r.skip(1)     // frameLengthFlag
+	if r.flag() { // dependsOnCoreCoder
+		r.skip(14)
+	}
+	r.skip(1) // extensionFlag
+	return nil
+}
+
+// skipRate passes over a samplingFrequencyIndex, and the frequency after 15.
+func skipRate(r *bitReader) {
+	if r.uint(4) == 15 {
+		r.skip(24)
+	}
+}
