@@ -2,6 +2,7 @@ package flv
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -192,6 +193,9 @@ func (d *Demuxer) demuxScript(t Tag) (*media.Track, *media.Packet, error) {
 	body := bytes.TrimPrefix(t.Body, []byte(scriptPrefix))
 	if len(body) == 0 {
 		return nil, nil, nil
+	}
+	if len(body) < 3 || body[0] != scriptMeta[0] || int(body[1])<<8|int(body[2]) > len(body)-3 {
+		return nil, nil, errors.New("flv: script data does not start with a name")
 	}
 	var changed *media.Track
 	if bytes.HasPrefix(body, []byte(scriptMeta)) {

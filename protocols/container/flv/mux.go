@@ -213,22 +213,24 @@ func floorMilli(d time.Duration) time.Duration {
 	return t
 }
 
-// millis returns a time in the form's milliseconds: the nearest, or with Nano
-// the ones before it, since the rest is added.
-func (f Form) millis(d time.Duration) int64 {
-	if f.Nano {
+// millis returns a time in milliseconds: the nearest ones, or where a ModEx adds
+// the rest the ones before it.
+func (f Form) millis(t *media.Track, d time.Duration) int64 {
+	if f.Nano && f.enhanced(t) {
 		return int64(floorMilli(d) / time.Millisecond)
 	}
 	return media.ToClock(d, 1000)
 }
 
 // offset returns the composition time in milliseconds.
-func (f Form) offset(p *media.Packet) int64 { return f.millis(p.PTS) - f.millis(p.DTS) }
+func (f Form) offset(p *media.Packet) int64 {
+	return f.millis(p.Track, p.PTS) - f.millis(p.Track, p.DTS)
+}
 
 // Timestamp returns the timestamp of the packet's tag in milliseconds, wrapped
 // to 32 bits.
 func (f Form) Timestamp(p *media.Packet) uint32 {
-	return uint32(f.millis(p.DTS)) //nolint:gosec // wraps, as the field does
+	return uint32(f.millis(p.Track, p.DTS)) //nolint:gosec // wraps, as the field does
 }
 
 // Tag returns the packet's whole tag, with its header and PreviousTagSize, in
