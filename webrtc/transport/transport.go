@@ -91,6 +91,20 @@ func (t *Transport) Ready() <-chan struct{} { return t.ready }
 // Context ends with the channel; context.Cause tells why.
 func (t *Transport) Context() context.Context { return t.ctx }
 
+// Path says how media goes: protocol and the peer's address, "" before that is
+// known.
+func (t *Transport) Path() string {
+	p := t.path.Load()
+	switch {
+	case p == nil:
+		return ""
+	case p.TCP:
+		return "tcp " + p.Remote.String()
+	default:
+		return "udp " + p.Remote.String()
+	}
+}
+
 // AddCandidates adds remote candidates to the newest ICE session.
 func (t *Transport) AddCandidates(list []Candidate) {
 	t.mu.Lock()

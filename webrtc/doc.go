@@ -1,0 +1,41 @@
+// Package webrtc is the engine behind WHIP and WHEP: it answers offers, publishes
+// to the hub what browsers send, and sends to viewers what the hub has.
+//
+//	s, err := webrtc.Open(cfg, h, log)   // implements signaling.Engine
+//	defer s.Close()
+//
+// # Layers
+//
+//	negotiate   offers and answers; pure
+//	icemux      one UDP and one TCP port for all sessions; trains of packets
+//	transport   ICE, DTLS and SRTP of one session
+//	webrtc      sessions, ingest and egress
+//
+// # Egress
+//
+// Each stream is cut into RTP payloads once, in the wire log "rtp". For a viewer
+// there is left: twelve bytes of header, one cipher pass into the train, and one
+// system call a picture. No packet is kept for a viewer: a NACK is answered from
+// the stream's history, by the offset between the viewer's sequence numbers and
+// the stream's.
+//
+// A viewer starts at the cached group of pictures, the key frame first. What lies
+// before the live edge is sent as fast as the pacer lets it, with its timestamps
+// squeezed into the time that this takes, so that the player shows the newest
+// picture at once and is never behind. Sound starts at the live edge.
+//
+// # B pictures
+//
+// WebRTC decoders show pictures in the order in which they come. Of a stream with
+// B pictures those that no other refers to are left out, with all timestamps as
+// they were; those that others refer to (x264's b-pyramid) must stay, as what
+// refers to them would fall apart. Where that happens the log says so once, and
+// the session's statistics count both. Publishers for the web should send none
+// (x264: bframes=0 or tune=zerolatency).
+//
+// # Ingest
+//
+// Packets pass a jitter buffer that asks again for what is missing, until its
+// bound in ms. A picture that is lost stays out, with all that follow up to the
+// next key frame, which is asked for.
+package webrtc

@@ -1,0 +1,166 @@
+package webrtc
+
+import (
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"sluice/server/media"
+)
+
+const (
+	// resendRate bounds retransmissions to one viewer, in Mbit/s.
+	resendRate = 20
+	// reportInterval is between sender reports, once the peer has the first few.
+	reportInterval = time.Second
+	firstInterval  = 200 * time.Millisecond
+	firstReports   = 3
+	// rewindInterval is the least time between two restarts at the cached group.
+	rewindInterval = time.Second
+)
+
+// reception is what a viewer's reports say of a track.
+type reception struct {
+	lost   int64
+	jitter time.Duration
+	rtt    time.Duration
+}
+
+// ntpTime returns a time as 64-bit NTP: seconds since 1900 and their fraction.
+func ntpTime(t time.Time) uint64 {
+	const toUnix = 2208988800
+	sec := uint64(t.Unix() + toUnix)                                             //nolint:gosec // after 1900
+	return sec<<32 | uint64(media.ToClock(time.Duration(t.Nanosecond()), 1<<32)) //nolint:gosec // below a second
+}
+
+// report sends the sender reports of both tracks for the same instant, by which
+// the peer keeps picture and sound together.
+func (e *egress) report(now time.Time) {
+	u := e.lastUnit.Load()
+	if u == nil {
+		return
+	}
+	var packets []rtcp.Packet
+	at := now.Sub(u.epoch)
+	for _, s := range []*sender{e.video, e.audio} {
+		if s == nil {
+			continue
+		}
+		s.mu.Lock()
+		if s.codec.Codec != media.CodecUnknown {
+			packets = append(packets, &rtcp.SenderReport{
+				SSRC: s.ssrc, NTPTime: ntpTime(now), RTPTime: s.timestamp(s.codec.Codec, at),
+				PacketCount: s.packets, OctetCount: s.octets,
+			}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
+				Source: s.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: e.id}},
+			}}})
+		}
+		s.mu.Unlock()
+	}
+	if len(packets) == 0 {
+		return
+	}
+	if b, err := rtcp.Marshal(packets); err == nil {
+		_ = e.transport.SendRTCP(b)
+	}
+	e.reported = now
+	if e.reports++; e.reports >= firstReports {
+		e.interval = reportInterval
+	}
+}
+
+// RTCP implements transport.Handler.
+func (e *egress) RTCP(b []byte, arrival time.Time) {
+	packets, err := rtcp.Unmarshal(b)
+	if err != nil {
+		return
+	}
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.TransportLayerNack:
+			e.nack(p)
+		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+			e.lostPicture(arrival)
+		case *rtcp.ReceiverReport:
+			for i := range p.Reports {
+				e.reception(&p.Reports[i], arrival)
+			}
+		}
+	}
+}
+
+// nack sends again what the viewer misses.
+func (e *egress) nack(p *rtcp.TransportLayerNack) {
+	s := e.sender(p.MediaSSRC)
+	if s == nil {
+		return
+	}
+	for _, pair := range p.Nacks {
+		pair.Range(func(seq uint16) bool {
+			_ = s.resend(e.transport, &e.again, seq)
+			if e.again.Len() >= piecePackets {
+				e.flushAgain()
+			}
+			return true
+		})
+	}
+	e.flushAgain()
+}
+
+func (e *egress) flushAgain() {
+	n := e.again.Bytes()
+	if n == 0 {
+		return
+	}
+	if !e.resend.take(n) {
+		e.again.Reset()
+		return
+	}
+	_ = e.transport.Send(&e.again)
+	e.viewer.Sent(n)
+}
+
+func (e *egress) sender(ssrc uint32) *sender {
+	for _, s := range []*sender{e.video, e.audio} {
+		if s != nil && s.ssrc == ssrc {
+			return s
+		}
+	}
+	return nil
+}
+
+// lostPicture asks a publisher that can make one for a key frame; from others the
+// viewer gets the cached group again.
+func (e *egress) lostPicture(now time.Time) {
+	e.keysAsked.Add(1)
+	stream := e.viewer.Stream()
+	stream.RequestKeyFrame()
+	if p := stream.Publisher(); p != nil && p.Protocol == protocolWHIP {
+		return
+	}
+	if now.Sub(e.rewound) >= rewindInterval {
+		e.rewound = now
+		e.rewind.Store(true)
+	}
+}
+
+// reception notes what the viewer reports of a track.
+func (e *egress) reception(r *rtcp.ReceptionReport, now time.Time) {
+	s := e.sender(r.SSRC)
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen.lost = int64(r.TotalLost)
+	if rate := clockRate(s.codec.Codec); rate > 0 {
+		s.seen.jitter = media.FromClock(int64(r.Jitter), rate)
+	}
+	if r.LastSenderReport != 0 {
+		// RFC 3550 section 6.4.1; in 1/65536 s, modulo 2^32.
+		d := uint32(ntpTime(now)>>16) - r.LastSenderReport - r.Delay //nolint:gosec // the middle 32 bits
+		if d < 1<<31 {
+			s.seen.rtt = media.FromClock(int64(d), 1<<16)
+		}
+	}
+}
