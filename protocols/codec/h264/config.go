@@ -1,7 +1,6 @@
 package h264
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -147,9 +146,9 @@ func ConfigOf(payload []byte) []byte {
 	for u := range nal.Units(payload) {
 		switch TypeOf(u) {
 		case TypeSPS:
-			sps = appendNew(sps, u)
+			sps = nal.AppendNew(sps, u)
 		case TypePPS:
-			pps = appendNew(pps, u)
+			pps = nal.AppendNew(pps, u)
 		}
 	}
 	c, err := NewConfig(sps, pps)
@@ -157,16 +156,6 @@ func ConfigOf(payload []byte) []byte {
 		return nil
 	}
 	return c.Append(nil)
-}
-
-// appendNew appends the set unless the list has it already.
-func appendNew(sets [][]byte, set []byte) [][]byte {
-	for _, s := range sets {
-		if bytes.Equal(s, set) {
-			return sets
-		}
-	}
-	return append(sets, set)
 }
 
 // Codec returns the codec string of RFC 6381, such as "avc1.64001f".

@@ -12,6 +12,7 @@ type Type uint8
 
 // The NAL unit types of single-layer streams.
 const (
+	TypeUnassigned Type = 0
 	TypeSlice      Type = 1 // coded slice of a non-IDR picture
 	TypeDataA      Type = 2
 	TypeDataB      Type = 3
@@ -29,7 +30,6 @@ const (
 	TypeSubsetSPS  Type = 15
 	TypeAuxSlice   Type = 19
 	TypeSliceExt   Type = 20
-	TypeUnassigned Type = 0
 )
 
 // TypeOf returns the unit's type, TypeUnassigned for an empty unit.

@@ -1,28 +1,14 @@
 package h264
 
-import "sluice/protocols/codec/internal/bits"
-
-const extendedSAR = 255
+import (
+	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/internal/vui"
+)
 
 // parseVUI reads the video usability information (E.1.1) as far as frame rate
 // and reordering; it keeps neither when it meets the end first.
 func (s *SPS) parseVUI(r *bits.Reader) {
-	if r.Flag() && r.Uint(8) == extendedSAR {
-		r.Skip(32)
-	}
-	if r.Flag() { // overscan_info_present_flag
-		r.Skip(1)
-	}
-	if r.Flag() { // video_signal_type_present_flag
-		r.Skip(4)
-		if r.Flag() {
-			r.Skip(24)
-		}
-	}
-	if r.Flag() { // chroma_loc_info_present_flag
-		r.UE()
-		r.UE()
-	}
+	vui.SkipStart(r)
 	if r.Flag() { // timing_info_present_flag
 		tick, scale, fixed := r.Uint(32), r.Uint(32), r.Flag()
 		// A tick is the time of a field: two make a frame (E.2.1).

@@ -1,7 +1,6 @@
 package h265
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -194,11 +193,11 @@ func ConfigOf(payload []byte) []byte {
 	for u := range nal.Units(payload) {
 		switch TypeOf(u) {
 		case TypeVPS:
-			vps = appendNew(vps, u)
+			vps = nal.AppendNew(vps, u)
 		case TypeSPS:
-			sps = appendNew(sps, u)
+			sps = nal.AppendNew(sps, u)
 		case TypePPS:
-			pps = appendNew(pps, u)
+			pps = nal.AppendNew(pps, u)
 		}
 	}
 	c, err := NewConfig(vps, sps, pps)
@@ -206,16 +205,6 @@ func ConfigOf(payload []byte) []byte {
 		return nil
 	}
 	return c.Append(nil)
-}
-
-// appendNew appends the set unless the list has it already.
-func appendNew(sets [][]byte, set []byte) [][]byte {
-	for _, s := range sets {
-		if bytes.Equal(s, set) {
-			return sets
-		}
-	}
-	return append(sets, set)
 }
 
 // Codec returns the codec string of ISO/IEC 14496-15 E.3, such as

@@ -85,6 +85,20 @@ func TestParseSPS(t *testing.T) {
 // their own, scaling lists, PCM, predicted reference sets.
 func TestSubLayers(t *testing.T) {
 	w := bits.NewWriter([]byte{0x42, 0x01})
+	writeFormat(w)
+	writeScalingLists(w)
+	writeReferences(w)
+	writeVUI(w)
+	s, err := ParseSPS(w.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.SubLayers != 3 || s.MaxReorder != 2 || s.Width != 1280 || s.FrameRateNum != 0x02020202 || s.FrameRateDen != 0x01010101 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func writeFormat(w *bits.Writer) {
 	w.Uint(0, 4)
 	w.Uint(2, 3) // three sub-layers
 	w.Flag(true)
@@ -95,10 +109,9 @@ func TestSubLayers(t *testing.T) {
 	w.Uint(93, 8)
 	w.Uint(0b11_01, 4) // the first has profile and level, the second a level
 	w.Uint(0xfff, 12)
-	for range 12 {
+	for range 13 {
 		w.Uint(0xff, 8)
 	}
-	w.Uint(0xff, 8)
 	for _, v := range []uint32{0, 1, 1280, 720} { // id, chroma format, size
 		w.UE(v)
 	}
@@ -115,6 +128,9 @@ func TestSubLayers(t *testing.T) {
 	for range 6 {
 		w.UE(1)
 	}
+}
+
+func writeScalingLists(w *bits.Writer) {
 	w.Uint(0b11, 2)
 	for size := range 4 {
 		for matrix := range 6 {
@@ -135,6 +151,9 @@ func TestSubLayers(t *testing.T) {
 			}
 		}
 	}
+}
+
+func writeReferences(w *bits.Writer) {
 	w.Uint(0, 2)
 	w.Flag(true) // PCM
 	w.Uint(0xff, 8)
@@ -157,7 +176,10 @@ func TestSubLayers(t *testing.T) {
 	w.Uint(0xffff, 16)
 	w.Uint(0b11, 2)
 	w.Uint(0b11, 2)
-	w.Uint(0b11_11111111, 10) // VUI: extended aspect ratio
+}
+
+func writeVUI(w *bits.Writer) {
+	w.Uint(0b11_11111111, 10) // extended aspect ratio
 	w.Uint(0xffffffff, 32)
 	w.Uint(0b11, 2)
 	w.Uint(0b1_1111_1, 6)
@@ -173,13 +195,6 @@ func TestSubLayers(t *testing.T) {
 	w.Flag(true)
 	w.Uint(0x01010101, 32)
 	w.Uint(0x02020202, 32)
-	s, err := ParseSPS(w.Bytes())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.SubLayers != 3 || s.MaxReorder != 2 || s.Width != 1280 || s.FrameRateNum != 0x02020202 || s.FrameRateDen != 0x01010101 {
-		t.Errorf("%+v", s)
-	}
 }
 
 func TestConfig(t *testing.T) {

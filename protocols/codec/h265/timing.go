@@ -1,8 +1,9 @@
 package h265
 
-import "sluice/protocols/codec/internal/bits"
-
-const extendedSAR = 255
+import (
+	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/internal/vui"
+)
 
 // parseTiming reads the rest of the SPS (7.3.2.2.1) for the VUI's timing info;
 // it leaves the frame rate unknown when it meets something impossible.
@@ -103,22 +104,7 @@ func skipReferenceSets(r *bits.Reader) bool {
 
 // skipVUIStart passes over the VUI up to its timing info (E.2.1).
 func skipVUIStart(r *bits.Reader) {
-	if r.Flag() && r.Uint(8) == extendedSAR {
-		r.Skip(32)
-	}
-	if r.Flag() { // overscan_info_present_flag
-		r.Skip(1)
-	}
-	if r.Flag() { // video_signal_type_present_flag
-		r.Skip(4)
-		if r.Flag() {
-			r.Skip(24)
-		}
-	}
-	if r.Flag() { // chroma_loc_info_present_flag
-		r.UE()
-		r.UE()
-	}
+	vui.SkipStart(r)
 	r.Skip(3)     // neutral_chroma_indication_flag, field_seq_flag, frame_field_info_present_flag
 	if r.Flag() { // default_display_window_flag
 		for range 4 {

@@ -5,6 +5,7 @@
 package nal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"iter"
@@ -70,6 +71,16 @@ func Join(units ...[]byte) []byte {
 		dst = Append(dst, u)
 	}
 	return dst
+}
+
+// AppendNew appends the unit to a list of units unless it has an equal one.
+func AppendNew(list [][]byte, unit []byte) [][]byte {
+	for _, u := range list {
+		if bytes.Equal(u, unit) {
+			return list
+		}
+	}
+	return append(list, unit)
 }
 
 // Resize returns the payload with 4-byte lengths, given one whose lengths have

@@ -64,14 +64,15 @@ func (d *Demuxer) demuxExAudio(ex exTag, at time.Duration) (*media.Track, *media
 	case packetSequenceEnd:
 		return nil, nil, nil
 	case audioMultichannel:
-		return d.multichannel(codec, ex.data)
+		track, err := d.multichannel(codec, ex.data)
+		return track, nil, err
 	}
 	return nil, nil, fmt.Errorf("flv: audio tag of enhanced packet type %d", ex.packet)
 }
 
 // sound makes the packet of an audio frame, and the track for codecs that have
 // no sequence header. channels is what the tag's header says, 0 if nothing.
-func (d *Demuxer) sound(codec media.Codec, at time.Duration, channels int, payload []byte) (track *media.Track, p *media.Packet, err error) {
+func (d *Demuxer) sound(codec media.Codec, at time.Duration, channels int, payload []byte) (track *media.Track, p *media.Packet, _ error) {
 	if len(payload) == 0 {
 		return nil, nil, nil
 	}
@@ -115,20 +116,26 @@ func (e *elementary) use(t *media.Track) *media.Track {
 
 // multichannel takes the number of channels from a MultichannelConfig, for
 // codecs that do not tell it themselves. Their order is the codec's own.
-func (d *Demuxer) multichannel(codec media.Codec, data []byte) (*media.Track, *media.Packet, error) {
+func (d *Demuxer) multichannel(codec media.Codec, data []byte) (*media.Track, error) {
 	if len(data) < 2 {
-		return nil, nil, fmt.Errorf("flv: multichannel configuration: %w", io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("flv: multichannel configuration: %w", io.ErrUnexpectedEOF)
 	}
-	channels := int(data[1])
-	const custom, native = 2, 1
-	if need := 2 + map[byte]int{custom: channels, native: 4}[data[0]]; len(data) < need {
-		return nil, nil, fmt.Errorf("flv: multichannel configuration: %w", io.ErrUnexpectedEOF)
+	const native, custom = 1, 2
+	channels, more := int(data[1]), 0
+	switch data[0] {
+	case native:
+		more = 4
+	case custom:
+		more = channels
+	}
+	if len(data) < 2+more {
+		return nil, fmt.Errorf("flv: multichannel configuration: %w", io.ErrUnexpectedEOF)
 	}
 	if !d.audio.is(codec) || d.audio.track.Channels != 0 || channels == 0 {
-		return nil, nil, nil
+		return nil, nil
 	}
 	t := *d.audio.track
 	t.Channels = channels
 	d.audio.track = &t
-	return d.audio.track, nil, nil
+	return d.audio.track, nil
 }
