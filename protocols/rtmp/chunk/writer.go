@@ -130,3 +130,7 @@ func appendBasicHeader(b []byte, format uint8, id uint32) []byte {
 func appendUint24(b []byte, v uint32) []byte {
 	return append(b, byte(v>>16), byte(v>>8), byte(v))
 }
+
+// Reset forgets what was written, for when others write to the same peer:
+// the next message on each chunk stream gets a whole header.
+func (w *Writer) Reset() { clear(w.streams) }
