@@ -280,15 +280,10 @@ func TestGarbageOnThePort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := nc.Write([]byte(garbage)); err != nil {
-			t.Fatal(err)
-		}
-		if err := nc.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		if err := nc.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
+		// The server may be quicker: then these fail.
+		_, _ = nc.Write([]byte(garbage))
+		_ = nc.(*net.TCPConn).CloseWrite()
+		_ = nc.SetReadDeadline(time.Now().Add(5 * time.Second))
 		_, err = io.Copy(io.Discard, nc)
 		var timeout net.Error
 		if errors.As(err, &timeout) && timeout.Timeout() {

@@ -234,8 +234,8 @@ func TestLongMessages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want[i], m); diff != "" {
-			t.Error("message differs")
+		if m.Timestamp != want[i].Timestamp || !bytes.Equal(m.Body, want[i].Body) {
+			t.Errorf("message %d differs", i)
 		}
 		if i > 0 && cap(m.Body) != len(m.Body) {
 			t.Errorf("body of %d bytes in %d", len(m.Body), cap(m.Body))
