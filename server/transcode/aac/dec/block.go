@@ -22,9 +22,7 @@ func (d *Decoder) readBlock(r *bitReader) error {
 		case dataElement:
 			err = readData(r)
 		case programElement:
-			// The configuration has placed the channels; one in the stream
-			// can only repeat it.
-			_, err = readProgram(r)
+			err = readProgram(r)
 		case fillElement:
 			err = d.readFill(r)
 		case endElement:
@@ -90,7 +88,7 @@ func (d *Decoder) readPairAsMono(r *bitReader) error {
 	if err := d.readPairInto(r, left, right); err != nil {
 		return err
 	}
-	if left.sequence != right.sequence || left.windowInfo.shape != right.windowInfo.shape {
+	if left.sequence != right.sequence || left.shape != right.shape {
 		return nil
 	}
 	left.tns.apply(left.spec)
@@ -183,6 +181,23 @@ func readData(r *bitReader) error {
 		r.align()
 	}
 	return r.skip(8 * count)
+}
+
+// readProgram reads over a program_config_element. The configuration has placed
+// the channels; one in the stream can only repeat it.
+func readProgram(r *bitReader) error {
+	r.bits(4 + 2 + 4) // element_instance_tag, object_type, sampling_frequency_index
+	places := r.bits(4) + r.bits(4) + r.bits(4)
+	tags := r.bits(2) + r.bits(3)
+	places += r.bits(4)
+	for _, mixdown := range [3]int{4, 4, 3} {
+		if r.bit() {
+			r.bits(mixdown)
+		}
+	}
+	r.pos += 5*places + 4*tags
+	r.align()
+	return r.skip(8 * r.bits(8)) // comment_field_data
 }
 
 // readFill reads over a fill_element and notes SBR in it.

@@ -41,7 +41,7 @@ func (d *Decoder) Conceal(dst []float32) (int, error) {
 			}
 			ch.lastSpec[k] = v * gain
 		}
-		d.play(i, sequence, ch.shape, dst)
+		d.play(i, sequence, ch.lastShape, dst)
 	}
 	return frameLen * len(d.channels), nil
 }

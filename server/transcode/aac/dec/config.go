@@ -2,115 +2,125 @@ package dec
 
 import (
 	"fmt"
+	"slices"
 
-	"sluice/server/transcode/aac/tables"
+	"sluice/protocols/codec/aac"
 )
 
-// Audio object types (ISO/IEC 14496-3 1.5.1).
-const (
-	typeLC  = 2
-	typeSBR = 5
-	typePS  = 29
-)
-
-// config is an AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) of an AAC-LC core.
-type config struct {
-	rateIndex int
-	info      Info
-	elements  []element
+// parseConfig reads an AudioSpecificConfig and returns what it says of the
+// stream and the channel elements of a frame.
+func parseConfig(asc []byte) (Info, []element, error) {
+	c, err := aac.ParseConfig(asc)
+	if err != nil {
+		return Info{}, nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if c.ObjectType != aac.LC {
+		return Info{}, nil, fmt.Errorf("%w: audio object type %d; AAC-LC and HE-AAC are decoded", ErrUnsupported, c.ObjectType)
+	}
+	if c.FrameLength != frameLen {
+		return Info{}, nil, fmt.Errorf("%w: frames of %d samples", ErrUnsupported, c.FrameLength)
+	}
+	var elements []element
+	if c.Program != nil {
+		elements, err = programElements(c.Program)
+	} else {
+		elements, err = configElements(c.ChannelConfig)
+	}
+	if err != nil {
+		return Info{}, nil, err
+	}
+	info := Info{SampleRate: c.SampleRate, SBR: c.SBR, PS: c.PS, ExtensionRate: c.ExtensionRate}
+	info.Layout, err = arrange(elements)
+	return info, elements, err
 }
 
-// parseConfig reads an AudioSpecificConfig.
-func parseConfig(asc []byte) (config, error) {
-	var c config
-	r := &bitReader{data: asc}
-	object := readObjectType(r)
-	rate := readRate(r)
-	channels := r.bits(4)
-	if object == typeSBR || object == typePS {
-		c.info.SBR, c.info.PS = true, object == typePS
-		c.info.ExtensionRate = readRate(r)
-		object = readObjectType(r)
+// configElements returns the elements of a channelConfiguration.
+func configElements(n uint8) ([]element, error) {
+	if int(n) >= len(configurations) || configurations[n] == nil {
+		return nil, fmt.Errorf("%w: channel configuration %d", ErrUnsupported, n)
 	}
-	if r.over() {
-		return c, fmt.Errorf("%w: AudioSpecificConfig", ErrTruncated)
-	}
-	if object != typeLC {
-		return c, fmt.Errorf("%w: audio object type %d; AAC-LC and HE-AAC are decoded", ErrUnsupported, object)
-	}
-	if rate <= 0 {
-		return c, fmt.Errorf("%w: sample rate of the AudioSpecificConfig", ErrInvalid)
-	}
-	c.info.SampleRate, c.rateIndex = rate, tables.RateIndex(rate)
-	if err := c.readSpecific(r, channels); err != nil {
-		return c, err
-	}
-	c.readSyncExtension(r)
-	layout, err := arrange(c.elements)
-	c.info.Layout = layout
-	return c, err
+	return append([]element(nil), configurations[n]...), nil
 }
 
-// readSpecific reads GASpecificConfig (ISO/IEC 14496-3 4.4.1).
-func (c *config) readSpecific(r *bitReader, channels int) error {
-	if r.bit() {
-		return fmt.Errorf("%w: frames of 960 samples", ErrUnsupported)
+// programElements returns the elements of a program config element with their
+// speakers: in front from the middle outwards, elsewhere from front to back
+// (ISO/IEC 14496-3 4.5.1.2).
+func programElements(p *aac.Program) ([]element, error) {
+	var out []element
+	for _, tag := range p.LFE {
+		out = append(out, element{kind: lfeElement, tag: int(tag), speakers: [2]Speaker{LowFrequency}})
 	}
-	if r.bit() {
-		r.bits(14) // coreCoderDelay
+	frontPairs := []Speaker{FrontLeftOfCenter, FrontRightOfCenter, FrontLeft, FrontRight}
+	sidePairs, backPairs := []Speaker{SideLeft, SideRight}, []Speaker{BackLeft, BackRight}
+	if len(p.Side) == 0 {
+		backPairs = append(sidePairs, backPairs...)
 	}
-	extension := r.bit()
-	if channels == 0 {
-		p, err := readProgram(r)
-		if err != nil {
-			return fmt.Errorf("%w in the program config element", err)
+	front, frontFits := place(p.Front, frontPairs, FrontCenter, false)
+	side, sideFits := place(p.Side, sidePairs, speakers, false)
+	back, backFits := place(p.Back, backPairs, BackCenter, true)
+	out = slices.Concat(out, front, side, back)
+	if frontFits && sideFits && backFits {
+		return out, nil
+	}
+	return out, improvise(out)
+}
+
+// place gives the elements of one direction their speakers. Of an odd number of
+// channels one is the centre: the first or last single element. A list that is
+// shorter than pairs has the last of them. It reports whether all fit.
+func place(list []aac.Element, pairs []Speaker, center Speaker, last bool) (out []element, fit bool) {
+	channels, middle := 0, -1
+	for i, e := range list {
+		out = append(out, element{kind: singleElement, tag: int(e.Tag)})
+		if e.Pair {
+			out[i].kind = pairElement
+		} else if middle < 0 || last {
+			middle = i
 		}
-		if c.elements, err = p.elements(); err != nil {
-			return err
+		channels += out[i].width()
+	}
+	if channels%2 == 0 {
+		middle = -1
+	}
+	if channels/2*2 > len(pairs) || channels%2 == 1 && center == speakers {
+		return out, false
+	}
+	pairs = pairs[len(pairs)-channels/2*2:]
+	for i := range out {
+		e := &out[i]
+		if i == middle {
+			e.speakers[0] = center
+			continue
 		}
-	} else if channels < len(configurations) {
-		c.elements = append(c.elements, configurations[channels]...)
+		if e.kind == pairElement && len(pairs)%2 == 1 {
+			return out, false
+		}
+		pairs = pairs[copy(e.speakers[:e.width()], pairs):]
 	}
-	if extension {
-		r.bits(1) // extensionFlag3
-	}
-	if r.over() {
-		return fmt.Errorf("%w: AudioSpecificConfig", ErrTruncated)
-	}
-	if len(c.elements) == 0 {
-		return fmt.Errorf("%w: channel configuration %d", ErrUnsupported, channels)
+	return out, true
+}
+
+// improvise gives speakers to elements whose directions make no sense, as if
+// they stood in the order of the speakers; LFE elements come first. ffmpeg's encoder writes such program
+// config elements for 4.1, 5.1(side) and 6.1: the LFE is a single channel at
+// the side there.
+func improvise(elements []element) error {
+	pairs := []Speaker{FrontLeft, FrontRight, BackLeft, BackRight, SideLeft, SideRight}
+	singles := []Speaker{FrontCenter, LowFrequency, BackCenter}
+	for i := range elements {
+		e := &elements[i]
+		free := &singles
+		switch e.kind {
+		case lfeElement:
+			singles = []Speaker{FrontCenter, BackCenter}
+			continue
+		case pairElement:
+			free = &pairs
+		}
+		if len(*free) < e.width() {
+			return fmt.Errorf("%w: channel layout of the program config element", ErrUnsupported)
+		}
+		*free = (*free)[copy(e.speakers[:e.width()], *free):]
 	}
 	return nil
-}
-
-// readSyncExtension looks for backward compatible signalling of HE-AAC behind
-// the configuration (ISO/IEC 14496-3 1.6.6.2). What it can't read isn't there.
-func (c *config) readSyncExtension(r *bitReader) {
-	const sbrSync, psSync = 0x2b7, 0x548
-	if c.info.SBR || r.bits(11) != sbrSync || readObjectType(r) != typeSBR || !r.bit() {
-		return
-	}
-	rate := readRate(r)
-	if r.over() {
-		return
-	}
-	c.info.SBR, c.info.ExtensionRate = true, rate
-	c.info.PS = r.bits(11) == psSync && r.bit() && !r.over()
-}
-
-func readObjectType(r *bitReader) int {
-	object := r.bits(5)
-	if object == 31 {
-		object = 32 + r.bits(6)
-	}
-	return object
-}
-
-// readRate returns a sample rate in Hz, 0 if it is reserved.
-func readRate(r *bitReader) int {
-	index := r.bits(4)
-	if index == 15 {
-		return r.bits(24)
-	}
-	return tables.SampleRate(index)
 }

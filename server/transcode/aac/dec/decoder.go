@@ -40,12 +40,12 @@ type Decoder struct {
 type channel struct {
 	stream
 	spec    []float32 // spectrum of the frame being read
-	overlap []float32
-	shape   uint8 // window shape of the last frame played
+	overlap []float32 // what the last frame played adds to the next one
 
-	// What concealment goes by: the last frame played.
+	// The last frame played, for the next one's window and for concealment.
 	lastSpec     []float32
 	lastSequence tables.WindowSequence
+	lastShape    uint8
 }
 
 func newChannel() channel {
@@ -57,22 +57,22 @@ func newChannel() channel {
 }
 
 // New returns a decoder for the stream that an AudioSpecificConfig (ISO/IEC
-// 14496-3 1.6.2.1) describes. The error is ErrUnsupported, ErrInvalid or
-// ErrTruncated with what is the matter.
+// 14496-3 1.6.2.1) describes. The error is ErrUnsupported or ErrInvalid with
+// what is the matter.
 func New(asc []byte) (*Decoder, error) {
-	c, err := parseConfig(asc)
+	info, elements, err := parseConfig(asc)
 	if err != nil {
 		return nil, err
 	}
 	d := &Decoder{
-		info:      c.info,
-		rateIndex: c.rateIndex,
-		elements:  c.elements,
-		seen:      make([]bool, len(c.elements)),
+		info:      info,
+		rateIndex: tables.RateIndex(info.SampleRate),
+		elements:  elements,
+		seen:      make([]bool, len(elements)),
 		bank:      newFilterbank(),
 		pcm:       make([]float32, frameLen),
 	}
-	for range c.info.Layout {
+	for range info.Layout {
 		d.channels = append(d.channels, newChannel())
 	}
 	spare := newChannel()
@@ -102,7 +102,7 @@ func (d *Decoder) Decode(frame []byte, dst []float32) (int, error) {
 		ch := &d.channels[i]
 		ch.tns.apply(ch.spec)
 		ch.spec, ch.lastSpec = ch.lastSpec, ch.spec
-		d.play(i, ch.sequence, ch.windowInfo.shape, dst)
+		d.play(i, ch.sequence, ch.shape, dst)
 	}
 	return frameLen * len(d.channels), nil
 }
@@ -110,8 +110,8 @@ func (d *Decoder) Decode(frame []byte, dst []float32) (int, error) {
 // play turns the spectrum lastSpec of channel i to its samples in dst.
 func (d *Decoder) play(i int, sequence tables.WindowSequence, shape uint8, dst []float32) {
 	ch := &d.channels[i]
-	d.bank.synthesise(d.pcm, ch.overlap, ch.lastSpec, sequence, ch.shape, shape)
-	ch.lastSequence, ch.shape = sequence, shape
+	d.bank.synthesise(d.pcm, ch.overlap, ch.lastSpec, sequence, ch.lastShape, shape)
+	ch.lastSequence, ch.lastShape = sequence, shape
 	for n, v := range d.pcm {
 		switch {
 		case v > 1:
@@ -127,7 +127,7 @@ func (d *Decoder) play(i int, sequence tables.WindowSequence, shape uint8, dst [
 
 // silence makes the channel's frame an empty long one.
 func (ch *channel) silence() {
-	ch.windowInfo = windowInfo{sequence: tables.OnlyLong, shape: ch.shape}
+	ch.windowInfo = windowInfo{sequence: tables.OnlyLong, shape: ch.lastShape}
 	ch.tns.count = 0
 	clear(ch.spec)
 }

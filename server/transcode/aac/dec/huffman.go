@@ -69,20 +69,23 @@ func spectralPayload(b *tables.Book, symbol int) (payload uint32, signs int) {
 // newLookup builds the tables of a book; payload gives what the entry of a
 // symbol carries and how many sign bits follow its codeword.
 func newLookup(b *tables.Book, payload func(symbol int) (uint32, int)) lookup {
-	longest := map[uint32]int{} // bits behind the root by root prefix
+	var longest [1 << rootBits]int // bits behind the root by root prefix
 	for _, c := range b.Codes {
 		if extra := int(c.Len) - rootBits; extra > 0 {
 			prefix := c.Bits >> extra
 			longest[prefix] = max(longest[prefix], extra)
 		}
 	}
-	t := make(lookup, 1<<rootBits)
-	for prefix := range uint32(1 << rootBits) {
-		if extra := longest[prefix]; extra > 0 {
-			t[prefix] = uint32(len(t))<<9 | uint32(extra)<<5
-			t = append(t, make(lookup, 1<<extra)...)
+	size := 1 << rootBits
+	var links [1 << rootBits]uint32
+	for prefix, extra := range longest {
+		if extra > 0 {
+			links[prefix] = uint32(size)<<9 | uint32(extra)<<5
+			size += 1 << extra
 		}
 	}
+	t := make(lookup, size)
+	copy(t, links[:])
 	for symbol, c := range b.Codes {
 		value, signs := payload(symbol)
 		entry := value<<9 | uint32(signs)<<5 | uint32(c.Len)

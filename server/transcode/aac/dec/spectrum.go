@@ -164,6 +164,9 @@ func readEscape(r *bitReader) (int, error) {
 // addPulses adds the pulses to the spectrum, which is dequantised already:
 // the quantised magnitude is recovered, changed and dequantised again.
 func (s *stream) addPulses(spec []float32) error {
+	if s.pulse.count == 0 {
+		return nil
+	}
 	k := int(s.bands[s.pulse.startBand])
 	for i := range s.pulse.count {
 		k += int(s.pulse.offset[i])
