@@ -131,7 +131,7 @@ func (d *Decoder) readPairInto(r *bitReader, left, right *channel) error {
 	if err := d.readStream(r, right, common); err != nil {
 		return err
 	}
-	if common {
+	if left.short() == right.short() {
 		d.mask.apply(left, right)
 	}
 	return nil

@@ -41,6 +41,8 @@ type generator struct {
 	sequence  tables.WindowSequence
 }
 
+var intensityBooks = []int{tables.IntensityBook, tables.IntensityBook2}
+
 // side is the side information of the channel being written.
 type side struct {
 	windowInfo
@@ -163,7 +165,7 @@ func (g *generator) pair() {
 	g.flag(common)
 	if !common {
 		g.stream(g.windows(), false, nil)
-		g.stream(g.windows(), false, nil)
+		g.stream(g.windows(), false, intensityBooks)
 		return
 	}
 	w := g.windows()
@@ -178,7 +180,7 @@ func (g *generator) pair() {
 	g.stream(w, true, nil)
 	var books []int
 	if present < 2 {
-		books = []int{tables.IntensityBook, tables.IntensityBook2}
+		books = intensityBooks
 	}
 	g.stream(w, true, books)
 }

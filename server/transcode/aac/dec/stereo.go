@@ -33,7 +33,8 @@ func (m *stereoMask) read(r *bitReader, bands int) error {
 }
 
 // apply undoes M/S coding (ISO/IEC 14496-3 4.6.8.1) and intensity stereo
-// (4.6.8.2), and correlates noise (4.6.13), in a pair with common windows.
+// (4.6.8.2), and correlates noise (4.6.13). The channels have windows of the
+// same length; unless they have them in common, the mask is clear.
 func (m *stereoMask) apply(left, right *channel) {
 	s := &right.stream
 	first := 0
