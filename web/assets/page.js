@@ -9,3 +9,6 @@ export const stream = document.body.dataset.stream;
 export const endpoint = (kind) => `/${stream}/${kind}`;
 
 export const byId = (id) => document.getElementById(id);
+
+// sentence makes a text of the server's begin and end like one.
+export const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/[^.!?]$/, '$&.');

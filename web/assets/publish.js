@@ -3,7 +3,7 @@
 import { Level, capture, fillCodecs, fillDevices, limit, preferCodec } from './capture.js';
 import { Keeper } from './keeper.js';
 import { Meter, bits, ms, percent, show } from './stats.js';
-import { byId, endpoint, stream, token } from './page.js';
+import { byId, endpoint, sentence, stream, token } from './page.js';
 
 const form = byId('form');
 const preview = byId('preview');
@@ -52,12 +52,12 @@ const keeper = new Keeper({
     if (state === 'stopped') say('Ready');
     if (state === 'refused') {
       finish();
-      say([401, 403].includes(error.status) ? 'Publishing here needs a token: open this page with ?token=… in its address.' : error.message, 'bad');
+      say([401, 403].includes(error.status) ? 'Publishing here needs a token: open this page with ?token=… in its address.' : sentence(error.message), 'bad');
     }
     if (state === 'waiting') {
       const again = `Next attempt in ${Math.max(1, Math.round(delay / 1000))} s.`;
       if (!error) say('Connection lost, connecting again …', 'warn');
-      else say(`${error instanceof TypeError ? 'The server does not answer.' : error.message} ${again}`, 'warn');
+      else say(`${error instanceof TypeError ? 'The server does not answer.' : sentence(error.message)} ${again}`, 'warn');
     }
   },
 });
@@ -113,7 +113,7 @@ function reason(e) {
     case 'NotReadableError': return 'The device is in use by another program.';
     case 'OverconstrainedError': return 'The device can’t do that. Choose another device or resolution.';
   }
-  return e.message;
+  return sentence(e.message);
 }
 
 async function start() {
@@ -174,7 +174,8 @@ form.onchange = ({ target }) => {
   else tryAcquire();
 };
 byId('copy').onclick = async ({ currentTarget }) => {
-  await navigator.clipboard?.writeText(byId('link').href);
+  // Without this page's token, which may publish.
+  await navigator.clipboard?.writeText(`${location.origin}/${stream}`);
   currentTarget.textContent = 'Copied';
 };
 addEventListener('pagehide', () => live && stop());

@@ -3,7 +3,7 @@
 
 import { Keeper } from './keeper.js';
 import { Meter, bits, ms, percent, show } from './stats.js';
-import { byId, endpoint, stream, token } from './page.js';
+import { byId, endpoint, sentence, stream, token } from './page.js';
 
 const STALL = 3_000; // no media for so long is worth a word
 const ABANDONED = 15_000; // and then the server is asked whether the session lives
@@ -57,7 +57,7 @@ const keeper = new Keeper({
     } else if (state === 'refused') {
       playing(false);
       if (error.status === 401 || error.status === 403) say('This stream needs a token', 'Open this page with ?token=… in its address.', false);
-      else say('This browser and the server do not get along', error.message, false);
+      else say('This browser and the server do not get along', sentence(error.message), false);
     } else if (state === 'waiting') {
       playing(false);
       explain(error, delay);
@@ -71,9 +71,9 @@ function explain(error, delay) {
   if (!error) say('Connection lost', 'Connecting again …');
   else if (error.status === 404 || error.status === 409) say(`${stream} is not live yet`, 'The stream starts here by itself as soon as somebody publishes it.');
   else if (error.status === 503 || error.status === 429) say('The server is busy', again);
-  else if (error.status) say('The server can’t play this stream here', `${error.message} ${again}`);
+  else if (error.status) say('The server can’t play this stream here', `${sentence(error.message)} ${again}`);
   else if (error instanceof TypeError) say('The server does not answer', again);
-  else say('No connection', `${error.message}. ${again}`);
+  else say('No connection', `${sentence(error.message)} ${again}`);
 }
 
 // play starts playback. Where even muted autoplay is forbidden (iOS in low power mode),
@@ -122,7 +122,8 @@ async function tick() {
     playing(true);
   } else if (now - lastMedia > STALL) {
     playing(false);
-    say(lastBytes ? 'The stream has paused' : `Waiting for ${stream}`, 'It goes on here by itself.');
+    if (lastBytes) say('The stream has paused', 'It goes on here by itself.');
+    else say(`Waiting for ${stream}`, 'Nobody publishes it yet. It starts here by itself.');
     if (now - lastMedia > ABANDONED) {
       lastMedia = now;
       if (!(await keeper.session.alive().catch(() => false))) keeper.reopen();
