@@ -183,3 +183,6 @@ func (e *egress) describe() string {
 
 // RTP implements transport.Handler: viewers send none.
 func (e *egress) RTP(*rtp.Header, []byte, time.Time) {}
+
+// Tick implements transport.Handler.
+func (e *egress) Tick(time.Time) time.Duration { return time.Hour }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"sluice/protocols/container/rtp/timing"
 	"sluice/server/media"
 )
 
@@ -26,13 +27,6 @@ type reception struct {
 	rtt    time.Duration
 }
 
-// ntpTime returns a time as 64-bit NTP: seconds since 1900 and their fraction.
-func ntpTime(t time.Time) uint64 {
-	const toUnix = 2208988800
-	sec := uint64(t.Unix() + toUnix)                                             //nolint:gosec // after 1900
-	return sec<<32 | uint64(media.ToClock(time.Duration(t.Nanosecond()), 1<<32)) //nolint:gosec // below a second
-}
-
 // report sends the sender reports of both tracks for the same instant, by which
 // the peer keeps picture and sound together.
 func (e *egress) report(now time.Time) {
@@ -49,7 +43,7 @@ func (e *egress) report(now time.Time) {
 		s.mu.Lock()
 		if s.codec.Codec != media.CodecUnknown {
 			packets = append(packets, &rtcp.SenderReport{
-				SSRC: s.ssrc, NTPTime: ntpTime(now), RTPTime: s.timestamp(s.codec.Codec, at),
+				SSRC: s.ssrc, NTPTime: timing.NTP(now), RTPTime: s.timestamp(s.codec.Codec, at),
 				PacketCount: s.packets, OctetCount: s.octets,
 			}, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 				Source: s.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: e.id}},
@@ -156,11 +150,7 @@ func (e *egress) reception(r *rtcp.ReceptionReport, now time.Time) {
 	if rate := clockRate(s.codec.Codec); rate > 0 {
 		s.seen.jitter = media.FromClock(int64(r.Jitter), rate)
 	}
-	if r.LastSenderReport != 0 {
-		// RFC 3550 section 6.4.1; in 1/65536 s, modulo 2^32.
-		d := uint32(ntpTime(now)>>16) - r.LastSenderReport - r.Delay //nolint:gosec // the middle 32 bits
-		if d < 1<<31 {
-			s.seen.rtt = media.FromClock(int64(d), 1<<16)
-		}
+	if rtt, ok := timing.RoundTrip(timing.NTP(now), r.LastSenderReport, r.Delay); ok {
+		s.seen.rtt = rtt
 	}
 }

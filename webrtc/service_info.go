@@ -22,9 +22,11 @@ type SessionInfo struct {
 
 // TrackInfo is what there is to say of one track.
 type TrackInfo struct {
-	Kind    string `json:"kind"`
-	Codec   string `json:"codec"`
-	SSRC    uint32 `json:"ssrc"`
+	Kind  string `json:"kind"`
+	Codec string `json:"codec"`
+	SSRC  uint32 `json:"ssrc"`
+	// Layer is the name of a publisher's simulcast layer.
+	Layer   string `json:"layer,omitempty"`
 	Packets int64  `json:"packets"`
 	// Resent counts retransmissions (sent to a viewer, or got from a publisher),
 	// Unanswered what was asked for and not to be had any more.

@@ -59,12 +59,15 @@ type Candidate struct {
 // Credentials are the local ICE credentials.
 type Credentials struct{ Ufrag, Pwd string }
 
-// Handler takes what a peer sends. Its methods are called by one goroutine, in
-// order of arrival, and must not call Close. The memory is theirs to keep.
+// Handler takes what a peer sends. Its methods are called by one goroutine and
+// must not call Close. The packets' memory is theirs to keep.
 type Handler interface {
 	// RTP takes a packet that is genuine. packet is all of it, header included;
 	// header is valid during the call only.
 	RTP(header *rtp.Header, packet []byte, arrival time.Time)
 	// RTCP takes a compound packet that is genuine.
 	RTCP(packet []byte, arrival time.Time)
+	// Tick is called once media can flow, after each batch of packets, after Wake,
+	// and when the time that it returned last is over.
+	Tick(now time.Time) time.Duration
 }

@@ -95,6 +95,18 @@ func (t *Transport) Stats() Stats {
 	return s
 }
 
+// RTT returns the round-trip time that ICE measured last, if it has.
+func (t *Transport) RTT() (time.Duration, bool) {
+	t.mu.Lock()
+	g := t.current
+	t.mu.Unlock()
+	p, ok := g.agent.GetSelectedCandidatePairStats()
+	if !ok || p.CurrentRoundTripTime <= 0 {
+		return 0, false
+	}
+	return time.Duration(p.CurrentRoundTripTime * float64(time.Second)), true
+}
+
 func (g *generation) pairs() []Pair {
 	remotes := map[string]string{}
 	for _, c := range g.agent.GetRemoteCandidatesStats() {

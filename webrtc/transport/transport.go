@@ -238,22 +238,43 @@ func (t *Transport) deliver(b []byte, from *icemux.Path) {
 // section 4.
 func (t *Transport) receive() {
 	var batch []inbound
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	ready := t.ready
 	for {
 		select {
-		case <-t.queue.wake:
 		case <-t.ctx.Done():
 			return
-		}
-		batch = t.queue.take(batch)
-		for _, p := range batch {
-			switch {
-			case len(p.b) < 4:
-			case p.b[0] >= 20 && p.b[0] <= 63:
-				t.pipe.push(p.b, p.path)
-			case p.b[0] >= 128 && p.b[0] <= 191:
-				t.media(p)
+		case <-t.queue.wake:
+			batch = t.queue.take(batch)
+			for _, p := range batch {
+				t.dispatch(p)
 			}
+		case <-ready:
+			ready = nil
+		case <-timer.C:
 		}
+		if ready == nil {
+			timer.Reset(t.handler.Tick(time.Now()))
+		}
+	}
+}
+
+func (t *Transport) dispatch(p inbound) {
+	switch {
+	case len(p.b) < 4:
+	case p.b[0] >= 20 && p.b[0] <= 63:
+		t.pipe.push(p.b, p.path)
+	case p.b[0] >= 128 && p.b[0] <= 191:
+		t.media(p)
+	}
+}
+
+// Wake calls the handler's Tick soon.
+func (t *Transport) Wake() {
+	select {
+	case t.queue.wake <- struct{}{}:
+	default:
 	}
 }
 
