@@ -1,0 +1,37 @@
+package transcode
+
+import (
+	"log/slog"
+
+	"sluice/server/hub"
+	"sluice/server/media"
+	"sluice/server/transcode/opus"
+)
+
+var _ hub.Filter = (*Pipeline)(nil)
+
+// Table returns the ways from each codec to each other one for hub.Options.
+// Where this program has no Opus codec the ways from and to Opus are missing,
+// which is logged.
+func Table(cfg Config, log *slog.Logger) []hub.Transcoder {
+	codecs := []media.Codec{media.AAC, media.Opus, media.PCMA, media.PCMU}
+	if !opus.Available {
+		log.Warn("no transcoding from and to Opus", "reason", opus.ErrNotBuilt)
+	}
+	var table []hub.Transcoder
+	for _, from := range codecs {
+		for _, to := range codecs {
+			if from == to || !opus.Available && (from == media.Opus || to == media.Opus) {
+				continue
+			}
+			table = append(table, hub.Transcoder{From: from, To: to, New: func(src *media.Track) (hub.Filter, error) {
+				p, err := New(src, to, cfg, log)
+				if err != nil {
+					return nil, err
+				}
+				return p, nil
+			}})
+		}
+	}
+	return table
+}
