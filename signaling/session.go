@@ -64,32 +64,38 @@ func (s *Server) serveSession(w http.ResponseWriter, r *http.Request, t target) 
 	switch r.Method {
 	case http.MethodOptions:
 		s.serveOptions(w, r, t)
-		return
-	case http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodDelete:
+	case http.MethodDelete:
+		s.delete(w, r, t)
+	case http.MethodGet, http.MethodHead, http.MethodPatch:
+		if s.limited(w, s.patches, clientAddr(r, s.cfg.TrustedProxies)) {
+			return
+		}
+		ss, ok := s.find(t)
+		switch {
+		case !ok:
+			s.refuse(w, &Error{Code: CodeSessionEnded, Detail: "there is no such session, or it has ended; POST a new offer"})
+		case r.Method == http.MethodPatch:
+			s.patch(w, r, ss)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
 	default:
 		s.methodNotAllowed(w, sessionMethods)
+	}
+}
+
+// delete ends the session. It is 200 for one that has ended, too: OBS and browsers
+// close their peer connection first, which may end the session before their DELETE
+// arrives, and OBS warns its user of anything but a 200.
+func (s *Server) delete(w http.ResponseWriter, r *http.Request, t target) {
+	if s.limited(w, s.deletes, clientAddr(r, s.cfg.TrustedProxies)) {
 		return
 	}
-	client := clientAddr(r, s.cfg.TrustedProxies)
-	if r.Method == http.MethodDelete && s.limited(w, s.deletes, client) ||
-		r.Method != http.MethodDelete && s.limited(w, s.patches, client) {
-		return
-	}
-	ss, ok := s.find(t)
-	if !ok {
-		s.refuse(w, &Error{Code: CodeSessionEnded, Detail: "there is no such session, or it has ended; POST a new offer"})
-		return
-	}
-	switch r.Method {
-	case http.MethodPatch:
-		s.patch(w, r, ss)
-	case http.MethodDelete:
+	if ss, ok := s.find(t); ok {
 		ss.engine.Close(errDeleted)
-		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(http.StatusOK)
-	default:
-		w.WriteHeader(http.StatusNoContent)
 	}
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(http.StatusOK)
 }
 
 // patch trickles candidates or restarts ICE (RFC 9725 section 4.3).

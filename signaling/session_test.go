@@ -159,7 +159,8 @@ func TestDelete(t *testing.T) {
 	if b.engine.last().ctx.Err() == nil {
 		t.Error("the engine's session lives on")
 	}
-	wantStatus(t, b.do("DELETE", session, ""), 404)
+	// OBS closes its peer connection before it sends DELETE, and wants a 200.
+	wantStatus(t, b.do("DELETE", session, ""), 200)
 	wantStatus(t, b.patch(session, trickleFrag, "If-Match", "*"), 404)
 }
 
