@@ -89,7 +89,8 @@ func finishSection(m *sdp.MediaDescription, action Action) {
 			attrs = append(attrs, a)
 		}
 	}
-	m.Attributes = append(attrs, sdp.NewPropertyAttribute(want))
+	attrs = append(attrs, sdp.NewPropertyAttribute(want))
+	m.Attributes = attrs
 }
 
 // sameStream makes the section's msid name the stream of the sections before it; an

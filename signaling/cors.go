@@ -52,8 +52,7 @@ func (s *Server) serveOptions(w http.ResponseWriter, r *http.Request, t target) 
 			s.setLinks(h)
 		}
 	}
-	h.Set("Content-Length", "0")
-	w.WriteHeader(http.StatusOK)
+	send(w, http.StatusOK, nil)
 }
 
 // setLinks adds one Link for each ICE server.

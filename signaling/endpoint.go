@@ -41,8 +41,7 @@ func (s *Server) serveEndpoint(w http.ResponseWriter, r *http.Request, t target)
 		}
 		// A HEAD with this type is how a client finds out that a URL speaks WHEP.
 		w.Header().Set("Content-Type", offerType)
-		w.Header().Set("Content-Length", "0")
-		w.WriteHeader(http.StatusOK)
+		send(w, http.StatusOK, nil)
 	default:
 		s.methodNotAllowed(w, endpointMethods)
 	}
@@ -75,13 +74,11 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request, t target) {
 	}
 	h := w.Header()
 	h.Set("Content-Type", offerType)
-	h.Set("Content-Length", strconv.Itoa(len(answer)))
 	h.Set("Location", strings.TrimSuffix(r.URL.EscapedPath(), "/")+"/"+ss.target.id)
 	h.Set("ETag", ss.quotedETag())
 	h.Set("Accept-Patch", fragmentType)
 	s.setLinks(h)
-	w.WriteHeader(http.StatusCreated)
-	io.WriteString(w, answer)
+	send(w, http.StatusCreated, []byte(answer))
 }
 
 // negotiate checks the body, has the engine answer the offer that it completes, and
@@ -149,8 +146,7 @@ func (s *Server) redirected(w http.ResponseWriter, r *http.Request, t target) bo
 	u := base.JoinPath(r.URL.EscapedPath())
 	u.RawQuery = r.URL.RawQuery
 	w.Header().Set("Location", u.String())
-	w.Header().Set("Content-Length", "0")
-	w.WriteHeader(http.StatusTemporaryRedirect)
+	send(w, http.StatusTemporaryRedirect, nil)
 	return true
 }
 
@@ -197,13 +193,13 @@ func hasType(r *http.Request, want string) bool {
 // section 12.5.1).
 func accepts(values []string, typ string) bool {
 	major, _, _ := strings.Cut(typ, "/")
-	any := true
+	anything := true
 	for _, item := range strings.Split(strings.Join(values, ","), ",") {
 		t, params, err := mime.ParseMediaType(item)
 		if err != nil {
 			continue
 		}
-		any = false
+		anything = false
 		if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q == 0 {
 			continue
 		}
@@ -211,7 +207,7 @@ func accepts(values []string, typ string) bool {
 			return true
 		}
 	}
-	return any
+	return anything
 }
 
 // localAddr returns the server's address that the request arrived at, invalid if that

@@ -134,7 +134,7 @@ func newBed(t *testing.T, edit func(*Config, *Options)) *bed {
 	cfg := DefaultConfig()
 	opts := Options{
 		Engine: b.engine, StreamName: fakeName,
-		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log: slog.New(slog.DiscardHandler),
 		Now: func() time.Time { return b.now },
 	}
 	if edit != nil {

@@ -2,6 +2,7 @@ package signaling
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"testing"
@@ -98,7 +99,7 @@ func TestClientAddr(t *testing.T) {
 		{"10.0.0.1:1234", "garbage, 10.0.0.2", "10.0.0.2:0"},
 		{"[::ffff:192.0.2.1]:9", "", "192.0.2.1:9"},
 	} {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr = tc.peer
 		if tc.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", tc.forwarded)

@@ -113,15 +113,15 @@ func TestParseOfferCandidates(t *testing.T) {
 
 func TestParseOfferErrors(t *testing.T) {
 	base := clientOffer(t, "whip-obs-30.2")
-	edit := func(old, new string) string {
-		if !strings.Contains(base, old) {
-			t.Fatalf("no %q", old)
+	edit := func(from, to string) string {
+		if !strings.Contains(base, from) {
+			t.Fatalf("no %q", from)
 		}
-		return strings.ReplaceAll(base, old, new)
+		return strings.ReplaceAll(base, from, to)
 	}
-	_, video, _ := strings.Cut(base, "m=video")
+	head, _, _ := strings.Cut(base, "m=audio")
+	audioOnly, video, _ := strings.Cut(base, "m=video")
 	video = "m=video" + video
-	audioOnly := strings.TrimSuffix(base, video)
 	for _, tc := range []struct {
 		name, offer, detail string
 		code                Code
@@ -131,7 +131,7 @@ func TestParseOfferErrors(t *testing.T) {
 		{"no version", edit("v=0\r\n", ""), "SDP", CodeBadOffer},
 		{"no ufrag", edit("a=ice-ufrag:nxcM\r\n", ""), "ICE", CodeBadOffer},
 		{"no fingerprint", edit("a=fingerprint", "a=finger"), "fingerprint", CodeBadOffer},
-		{"no media", base[:strings.Index(base, "m=audio")], "no audio and no video", CodeUnsupported},
+		{"no media", head, "no audio and no video", CodeUnsupported},
 		{"all disabled", edit(" 9 UDP", " 0 UDP"), "no audio and no video", CodeUnsupported},
 		{"two video", base + strings.ReplaceAll(video, "a=mid:1", "a=mid:2"), "more than one video", CodeUnsupported},
 		{"not bundled", edit("BUNDLE 0 1", "BUNDLE 0"), "section 1 (video) is not in the BUNDLE group", CodeUnsupported},
@@ -159,12 +159,13 @@ func TestParseOfferErrors(t *testing.T) {
 // TestParseOfferTolerates lists what is unusual and yet served.
 func TestParseOfferTolerates(t *testing.T) {
 	base := clientOffer(t, "whip-obs-30.2")
+	audioOnly, _, _ := strings.Cut(base, "m=video")
 	for name, offer := range map[string]string{
 		"sendrecv":              strings.ReplaceAll(base, "a=sendonly", "a=sendrecv"),
 		"no direction":          strings.ReplaceAll(base, "a=sendonly\r\n", ""),
 		"no setup":              strings.ReplaceAll(base, "a=setup:actpass\r\n", ""),
 		"rtcp-mux-only":         strings.ReplaceAll(base, "a=rtcp-mux\r\n", "a=rtcp-mux-only\r\n"),
-		"one section, no group": strings.ReplaceAll(base[:strings.Index(base, "m=video")], "a=group:BUNDLE 0 1\r\n", ""),
+		"one section, no group": strings.ReplaceAll(audioOnly, "a=group:BUNDLE 0 1\r\n", ""),
 		"disabled section":      base + "m=video 0 UDP/TLS/RTP/SAVPF 0\r\na=inactive\r\n",
 	} {
 		if _, err := ParseOffer(Publish, []byte(offer)); err != nil {

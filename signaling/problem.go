@@ -71,7 +71,12 @@ func writeProblem(w http.ResponseWriter, status int, code, detail string) {
 		body = nil
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
+	send(w, status, body)
+}
+
+// send writes status and body. A client that has gone misses them, which is no error.
+func send(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(body)
+	_, _ = w.Write(body)
 }

@@ -73,7 +73,7 @@ func TestPaths(t *testing.T) {
 		"/": false, "/whep": false, "/live/x": false, "/live/x.flv": false, "/live/../whep": false,
 		"/live/x/publish": false, "/live/x/whip2": false, "//whip": false,
 	} {
-		r := httptest.NewRequest("GET", "http://h/", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://h/", nil)
 		r.URL.Path = path
 		if got := b.server.Match(r); got != want {
 			t.Errorf("Match(%s) = %v", path, got)
@@ -324,7 +324,7 @@ func TestClose(t *testing.T) {
 	b := newBed(t, nil)
 	session, _ := b.publish()
 	b.server.Close()
-	if got := context.Cause(b.engine.last().ctx); got != errShutdown {
+	if got := context.Cause(b.engine.last().ctx); !errors.Is(got, errShutdown) {
 		t.Errorf("cause %v", got)
 	}
 	wantStatus(t, b.do("GET", session, ""), 404)
@@ -355,7 +355,7 @@ func TestOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, _ := http.NewRequest("DELETE", loc.String(), nil)
+	req, _ := http.NewRequest(http.MethodDelete, loc.String(), nil)
 	req.Header.Set("If-Match", `"whatever"`)
 	del, err := client.Do(req)
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -94,8 +93,7 @@ func (s *Server) delete(w http.ResponseWriter, r *http.Request, t target) {
 	if ss, ok := s.find(t); ok {
 		ss.engine.Close(errDeleted)
 	}
-	w.Header().Set("Content-Length", "0")
-	w.WriteHeader(http.StatusOK)
+	send(w, http.StatusOK, nil)
 }
 
 // patch trickles candidates or restarts ICE (RFC 9725 section 4.3).
@@ -157,13 +155,10 @@ func (s *Server) restart(w http.ResponseWriter, r *http.Request, ss *session, fr
 	reply := ss.answered
 	reply.Ufrag, reply.Pwd = own.Ufrag, own.Pwd
 	reply.Candidates = SortCandidates(own.Candidates, ss.near)
-	text := reply.Append(nil)
 	h := w.Header()
 	h.Set("Content-Type", fragmentType)
-	h.Set("Content-Length", strconv.Itoa(len(text)))
 	h.Set("ETag", ss.quotedETag())
-	w.WriteHeader(http.StatusOK)
-	w.Write(text)
+	send(w, http.StatusOK, reply.Append(nil))
 }
 
 // refusePatch answers for err and logs it. The session goes on.

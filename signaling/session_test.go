@@ -143,7 +143,7 @@ func TestPatchInParallel(t *testing.T) {
 				frag, match = strings.ReplaceAll(restartFrag, "ysXw", "ysX"+string(rune('a'+i))), "*"
 			}
 			switch res := b.patch(session, frag, "If-Match", match); res.StatusCode {
-			case 200, 204, 412:
+			case http.StatusOK, http.StatusNoContent, http.StatusPreconditionFailed:
 			default:
 				t.Errorf("status %d", res.StatusCode)
 			}

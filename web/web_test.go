@@ -161,7 +161,7 @@ func TestMatch(t *testing.T) {
 		"/": true, "/live/x": true, "/x": true, "/live/x/publish": true, "/@/base.css": true, "/@/none": true,
 		"/favicon.ico": false, "/robots.txt": false, "//": false, "/a b": false, "/publish": false,
 	} {
-		r := httptest.NewRequest("GET", "http://h/", nil)
+		r := httptest.NewRequest(http.MethodGet, "http://h/", nil)
 		r.URL.Path = path
 		if got := h.Match(r); got != want {
 			t.Errorf("Match(%s) = %v", path, got)

@@ -114,15 +114,21 @@ func (f *Fragment) attribute(a string, section int) error {
 	case "end-of-candidates":
 		f.End = true
 	case "candidate":
-		c, err := ParseCandidate(value)
-		if err != nil || slices.Contains(f.Candidates, c) {
-			return nil
+		if c, err := ParseCandidate(value); err == nil {
+			return f.candidate(c)
 		}
-		if len(f.Candidates) == MaxCandidates {
-			return fmt.Errorf("%w: more than %d candidates", ErrTooBig, MaxCandidates)
-		}
-		f.Candidates = append(f.Candidates, c)
 	}
+	return nil
+}
+
+func (f *Fragment) candidate(c Candidate) error {
+	if slices.Contains(f.Candidates, c) {
+		return nil
+	}
+	if len(f.Candidates) == MaxCandidates {
+		return fmt.Errorf("%w: more than %d candidates", ErrTooBig, MaxCandidates)
+	}
+	f.Candidates = append(f.Candidates, c)
 	return nil
 }
 

@@ -65,10 +65,10 @@ export function iceServers(link) {
 }
 
 // retryDelay returns the milliseconds until the next attempt: Retry-After for the first,
-// then doubled each time up to 15 s, with a quarter of it left to chance so that viewers
+// then doubled each time up to 8 s, with a quarter of it left to chance so that viewers
 // do not come back all at once.
 export function retryDelay(attempt, retryAfter, random = Math.random()) {
   const first = retryAfter > 0 ? retryAfter * 1000 : 1000;
-  const delay = Math.max(Math.min(first * 2 ** attempt, 15000), Math.min(first, 60000));
+  const delay = Math.max(Math.min(first * 2 ** attempt, 8000), Math.min(first, 60000));
   return Math.round(delay * (0.75 + random / 2));
 }

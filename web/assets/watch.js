@@ -156,6 +156,7 @@ byId('info').onclick = ({ currentTarget }) => {
 };
 video.onclick = () => !soundButton.hidden && toggleSound();
 video.onvolumechange = showSound;
+video.onplaying = () => playing(true);
 video.ondblclick = fullscreen;
 
 // The bar hides while nobody moves.

@@ -61,7 +61,7 @@ test('retryDelay heeds Retry-After, doubles, and is bounded', () => {
   assert.equal(retryDelay(0, 0, 0.5), 1000);
   assert.equal(retryDelay(0, 2, 0.5), 2000);
   assert.equal(retryDelay(2, 2, 0.5), 8000);
-  assert.equal(retryDelay(9, NaN, 0.5), 15000);
+  assert.equal(retryDelay(9, NaN, 0.5), 8000);
   assert.equal(retryDelay(0, 30, 0.5), 30000);
   assert.equal(retryDelay(0, 0, 0), 750);
 });
