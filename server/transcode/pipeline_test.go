@@ -236,7 +236,7 @@ func TestLongRuns(t *testing.T) {
 		stamp   func(i int) time.Duration
 	}{
 		{"exact", 300, func(i int) time.Duration { return time.Duration(i) * packet }},
-		{"an hour in milliseconds, 100 ppm slow", 3600, func(i int) time.Duration {
+		{"an hour in milliseconds, 100 ppm slow", anHour, func(i int) time.Duration {
 			return (time.Duration(i) * (packet + 2*time.Microsecond)).Truncate(time.Millisecond)
 		}},
 		{"100 ppm fast", 300, func(i int) time.Duration { return time.Duration(i) * (packet - 2*time.Microsecond) }},

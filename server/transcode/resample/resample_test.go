@@ -39,7 +39,7 @@ func TestQuality(t *testing.T) {
 		{47999, 48000, []float64{1000}, 75},
 	} {
 		for _, hz := range c.hz {
-			in := sndtest.Tone(c.in, 2, 2*c.in, hz, 0.5)
+			in := sndtest.Tone(c.in, 2, c.in/2, hz, 0.5)
 			out := resampler(t, c.in, c.out, 2).Process(in, nil)
 			want := sndtest.Tone(c.out, 2, len(out)/2, hz, 0.5)
 			skip := c.out / 10 * 2
@@ -99,7 +99,7 @@ func TestStretch(t *testing.T) {
 	for _, ppm := range []float64{-2000, -100, 100, 2000} {
 		r := resampler(t, 48000, 48000, 1)
 		r.Stretch(ppm)
-		in := sndtest.Tone(48000, 1, 10*48000, 1000, 0.5)
+		in := sndtest.Tone(48000, 1, 4*48000, 1000, 0.5)
 		out := r.Process(in, nil)
 		want := float64(len(in)-r.Delay()) * (1 + ppm/1e6)
 		if math.Abs(float64(len(out))-want) > 2 {

@@ -72,7 +72,7 @@ func SINAD(x []float32, rate int, hz float64) float64 {
 	n := float64(len(x))
 	w := 2 * math.Pi * hz / float64(rate)
 	var amp [3]float64
-	for range 8 {
+	for range 4 {
 		var s [3]float64
 		for i, v := range res {
 			s[0] += v * math.Sin(w*float64(i))

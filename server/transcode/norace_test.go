@@ -1,0 +1,5 @@
+//go:build !race
+
+package transcode
+
+const anHour = 3600 // seconds
