@@ -9,9 +9,9 @@ import (
 
 // Chunk is a unit of a format that is a stream of bytes (RTMP, FLV, TS).
 type Chunk struct {
-	// Head is what a player must have seen before Data can be decoded: file
-	// header, metadata, sequence headers. Chunks share it until it changes;
-	// it is sent where it differs from the one sent before.
+	// Head is what a player must have seen before Data can be decoded:
+	// metadata, sequence headers. Chunks share it until it changes; it is
+	// sent where it differs from the one sent before.
 	Head *Head
 	Data []byte
 	// Kind is what the chunk carries; KindUnknown where it's no packet.
@@ -19,7 +19,11 @@ type Chunk struct {
 }
 
 // Head is the bytes before a Chunk. It is compared by pointer.
-type Head struct{ Bytes []byte }
+type Head struct {
+	// Opening stands before Bytes where a connection begins: a file header.
+	Opening []byte
+	Bytes   []byte
+}
 
 // Delivery writes a subscription to a connection.
 type Delivery struct {
@@ -38,7 +42,7 @@ const batchSize = 128
 // waits for nobody but its own peer.
 func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 	chunks := make([]Chunk, batchSize)
-	room := make(net.Buffers, 0, 2*batchSize)
+	room := make(net.Buffers, 0, 2*batchSize+1)
 	var head *Head
 	var joined []byte
 	for {
@@ -49,6 +53,9 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 		bufs, size := room[:0], 0
 		for _, c := range chunks[:n] {
 			if c.Head != nil && c.Head != head {
+				if head == nil && len(c.Head.Opening) > 0 {
+					bufs, size = append(bufs, c.Head.Opening), size+len(c.Head.Opening)
+				}
 				head = c.Head
 				bufs, size = append(bufs, head.Bytes), size+len(head.Bytes)
 			}

@@ -18,6 +18,8 @@ type Session struct {
 	Query     url.Values // the other parameters of the peer's URL
 	// Latency overrides Config.ViewerLatency for one viewer if not 0.
 	Latency time.Duration
+	// Authorized says that the caller has checked the peer's rights itself.
+	Authorized bool
 	// Internal marks the server's own sessions (recorder, relay, demo): they
 	// need no authorization and count against no limit.
 	Internal bool

@@ -1,0 +1,146 @@
+package httpflv
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"sluice/protocols/container/flv"
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+// form is how one player wants its stream. All players of a form share bytes.
+type form struct {
+	flv  flv.Form
+	opus bool
+	ws   bool
+}
+
+func formOf(r *http.Request, ws bool) form {
+	q := r.URL.Query()
+	return form{
+		flv:  flv.Form{Enhanced: true, LegacyHEVC: q.Get("hevc") == "12"},
+		opus: q.Get("opus") == "1",
+		ws:   ws,
+	}
+}
+
+// accepts returns the codecs that FLV carries to this player.
+func (f form) accepts() hub.Codecs {
+	set := hub.Accept(
+		media.H264, media.H265, media.AV1, media.VP9, media.VP8,
+		media.AAC, media.MP3, media.PCMA, media.PCMU, media.FLAC, media.AC3, media.EAC3, media.Script)
+	if f.opus {
+		set |= hub.Accept(media.Opus)
+	}
+	return set
+}
+
+func (f form) format() hub.Format[hub.Chunk] {
+	return hub.Format[hub.Chunk]{
+		Key:  fmt.Sprintf("flv %+v", f),
+		New:  func() hub.Encoder[hub.Chunk] { return &encoder{form: f} },
+		Ride: true,
+	}
+}
+
+// encoder turns a stream's packets into FLV tags, each in a WebSocket frame
+// of its own where the form says so.
+type encoder struct {
+	form   form
+	tracks *media.Tracks
+	head   *hub.Head
+	start  []byte // scratch for the start of a tag's body
+}
+
+// Encode makes one chunk of a packet.
+func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
+	p := item.Packet
+	if p == nil {
+		return nil
+	}
+	if item.Tracks != e.tracks {
+		head, err := e.newHead(*item.Tracks, e.form.flv.Timestamp(p))
+		if err != nil {
+			return err
+		}
+		e.tracks, e.head = item.Tracks, head
+	}
+	data, err := e.tag(p)
+	if err != nil {
+		return err
+	}
+	emit(hub.Chunk{Head: e.head, Data: data, Kind: p.Kind()}, len(data))
+	return nil
+}
+
+// tag returns the packet's tag in one allocation.
+func (e *encoder) tag(p *media.Packet) ([]byte, error) {
+	start, err := e.form.flv.AppendHeader(e.start[:0], p)
+	if err != nil {
+		return nil, err
+	}
+	e.start = start
+	size := len(start) + len(p.Payload)
+	if size > flv.MaxBody {
+		return nil, fmt.Errorf("flv: a packet of %d bytes is too large for a tag", size)
+	}
+	tagSize := flv.TagSize(size)
+	b := make([]byte, 0, maxFrameHeader+tagSize)
+	if e.form.ws {
+		b = appendFrameHeader(b, opBinary, tagSize)
+	}
+	b = flv.AppendTagHeader(b, flv.TypeOf(p.Kind()), e.form.flv.Timestamp(p), size)
+	b = append(append(b, start...), p.Payload...)
+	return binary.BigEndian.AppendUint32(b, uint32(flv.TagHeaderSize+size)), nil
+}
+
+// newHead returns the file header, the metadata and the sequence headers.
+func (e *encoder) newHead(ts media.Tracks, timestamp uint32) (*hub.Head, error) {
+	opening := flv.Header{Audio: ts.Audio != nil, Video: ts.Video != nil}.Append(nil)
+	metadata, err := e.form.flv.Metadata(ts)
+	if err != nil {
+		return nil, err
+	}
+	tags := [][]byte{flv.AppendTag(nil, flv.TagScript, timestamp, metadata)}
+	for _, t := range ts.Media() {
+		tag, err := e.form.flv.SequenceTag(t, timestamp)
+		if err != nil {
+			return nil, err
+		}
+		if tag != nil {
+			tags = append(tags, tag)
+		}
+	}
+	h := &hub.Head{Opening: opening}
+	if e.form.ws {
+		h.Opening = frame(opBinary, opening)
+	}
+	for _, tag := range tags {
+		if e.form.ws {
+			tag = frame(opBinary, tag)
+		}
+		h.Bytes = append(h.Bytes, tag...)
+	}
+	return h, nil
+}
+
+// status maps the hub's errors to HTTP.
+func status(err error) int {
+	switch {
+	case errors.Is(err, hub.ErrBadName):
+		return http.StatusBadRequest
+	case errors.Is(err, hub.ErrUnauthorized):
+		return http.StatusUnauthorized
+	case errors.Is(err, hub.ErrNoPublisher):
+		return http.StatusNotFound
+	case errors.Is(err, hub.ErrLimit), errors.Is(err, hub.ErrShutdown):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, hub.ErrKicked):
+		return http.StatusForbidden
+	default:
+		return http.StatusInternalServerError
+	}
+}

@@ -1,0 +1,185 @@
+// Package e2e drives the built binary with the programs that users have:
+// ffmpeg, ffprobe and Chromium.
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long any one thing may take before a test gives up. It is
+// far beyond what is expected: the machine may be busy.
+const patience = 60 * time.Second
+
+// gateway is a running sluice.
+type gateway struct {
+	t                                     *testing.T
+	cmd                                   *exec.Cmd
+	log                                   *logBuffer
+	http, https, rtmp, rtmps, api, webrtc string
+}
+
+// start runs the binary on free ports of loopback. Each env is KEY=VALUE
+// without the prefix.
+func start(t *testing.T, env ...string) *gateway {
+	t.Helper()
+	return startWith(t, nil, env...)
+}
+
+func startWith(t *testing.T, args []string, env ...string) *gateway {
+	t.Helper()
+	bin := os.Getenv("SLUICE_BIN")
+	if bin == "" {
+		t.Fatal("SLUICE_BIN is not set; run `make e2e`")
+	}
+	p := freePorts(t, 6)
+	g := &gateway{
+		t: t, log: &logBuffer{}, http: p[0], https: p[1], rtmp: p[2], rtmps: p[3], api: p[4], webrtc: p[5],
+		cmd: exec.Command(bin, append([]string{"serve"}, args...)...),
+	}
+	g.cmd.Env = append(os.Environ(),
+		"SLUICE_HTTP_LISTEN="+g.http, "SLUICE_HTTP_LISTEN_TLS="+g.https,
+		"SLUICE_RTMP_LISTEN="+g.rtmp, "SLUICE_RTMP_LISTEN_TLS="+g.rtmps,
+		"SLUICE_API_LISTEN="+g.api, "SLUICE_WEBRTC_LISTEN_UDP="+g.webrtc, "SLUICE_WEBRTC_LISTEN_TCP="+g.webrtc,
+		"SLUICE_LOG_LEVEL=debug")
+	for _, e := range env {
+		g.cmd.Env = append(g.cmd.Env, "SLUICE_"+e)
+	}
+	g.cmd.Stdout, g.cmd.Stderr = g.log, g.log
+	if err := g.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(g.stop)
+	g.until("the server is up", func() bool {
+		res, err := http.Get("http://" + g.api + "/readyz")
+		if err == nil {
+			res.Body.Close()
+		}
+		return err == nil
+	})
+	return g
+}
+
+// stop ends the server and expects it to end well.
+func (g *gateway) stop() {
+	_ = g.cmd.Process.Signal(syscall.SIGTERM)
+	done := make(chan error, 1)
+	go func() { done <- g.cmd.Wait() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			g.t.Errorf("sluice ended with %v", err)
+		}
+	case <-time.After(patience):
+		_ = g.cmd.Process.Signal(syscall.SIGQUIT) // a goroutine dump into the log
+		<-done
+		g.t.Error("sluice does not stop")
+	}
+	if g.t.Failed() {
+		g.t.Logf("sluice said:\n%s", g.log.String())
+	}
+}
+
+// until waits for a condition.
+func (g *gateway) until(what string, ok func() bool) {
+	g.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			g.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// stream is what the API says of a stream.
+type stream struct {
+	Name   string `json:"name"`
+	Live   bool   `json:"live"`
+	Tracks []struct {
+		Kind, Codec string
+		SampleRate  int `json:"sample_rate"`
+		Channels    int
+	} `json:"tracks"`
+	Viewers []struct {
+		Protocol string `json:"protocol"`
+		Bytes    int64  `json:"bytes"`
+	} `json:"viewers"`
+}
+
+// stream returns what the API says of a stream; the zero value if it's not there.
+func (g *gateway) stream(name string) stream {
+	g.t.Helper()
+	res, err := http.Get("http://" + g.api + "/api/v1/streams")
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var list []stream
+	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
+		g.t.Fatal(err)
+	}
+	for _, s := range list {
+		if s.Name == name {
+			return s
+		}
+	}
+	return stream{}
+}
+
+// live waits until the stream has that many tracks.
+func (g *gateway) live(name string, tracks int) {
+	g.t.Helper()
+	g.until(fmt.Sprintf("%s is live with %d tracks", name, tracks), func() bool {
+		s := g.stream(name)
+		return s.Live && len(s.Tracks) == tracks
+	})
+}
+
+func freePorts(t *testing.T, n int) (addrs []string) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		addrs = append(addrs, l.Addr().String())
+	}
+	return addrs
+}
+
+// logBuffer keeps the end of what a process says.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+const maxLog = 256 << 10
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.buf.Len() > maxLog {
+		b.buf.Next(b.buf.Len() - maxLog/2)
+	}
+	return b.buf.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
