@@ -176,6 +176,7 @@ func (d *aacDepacketizer) skipAuxiliary(b []byte) ([]byte, error) {
 func (d *aacDepacketizer) join(dst []Unit, p Packet, data []byte) ([]Unit, error) {
 	if len(d.sizes) != 1 || d.size > 0 && d.sizes[0] != d.size || len(d.fragment)+len(data) > d.sizes[0] {
 		d.drop()
+		d.torn = !p.Marker
 		return dst, fmt.Errorf("%w: fragment of another AAC access unit", ErrMalformed)
 	}
 	if d.torn && (!d.skipping || p.Timestamp == d.timestamp) {

@@ -19,7 +19,7 @@ func (h265Syntax) classify(unit []byte) nalClass {
 	switch t := h265.TypeOf(unit); {
 	case t == h265.TypeAUD, t == h265.TypeFiller:
 		return nalIdle
-	case layerOf(unit) != 0: // of an extension
+	case len(unit) < h265.HeaderSize, layerOf(unit) != 0: // the latter of an extension
 		return nalOther
 	case t.IsSlice():
 		return nalSlice

@@ -17,7 +17,7 @@ type nalSyntax interface {
 	// of the payload header of aggregation packets and fragments.
 	header() int
 
-	// classify says what the unit is.
+	// classify says what the unit is, which may be of any size.
 	classify(unit []byte) nalClass
 
 	// aggregate appends the payload header of an aggregation packet that holds

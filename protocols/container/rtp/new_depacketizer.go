@@ -69,7 +69,7 @@ func (f Format) nalAssembler(codec media.Codec, unit unitBuffer) (*nalAssembler,
 	}
 	for _, name := range names {
 		for _, set := range decodeSets(f.Params[name]) {
-			if class := a.syntax.classify(set); len(set) >= a.syntax.header() && class&(nalVPS|nalSPS|nalPPS) != 0 {
+			if class := a.syntax.classify(set); class&(nalVPS|nalSPS|nalPPS) != 0 {
 				_ = a.sets.put(class, a.syntax.setID(set), set)
 			}
 		}

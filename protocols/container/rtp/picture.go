@@ -38,6 +38,7 @@ type pictureDepacketizer struct {
 	state     pictureState
 	timestamp uint32 // of the unit in the making
 	marked    bool   // its last packet had the marker bit
+	unmarked  bool   // one that completed a slice had not
 
 	gap      bool // packets before the next unit are missing
 	afterGap bool // packets before the unit in the making are missing
@@ -64,8 +65,8 @@ const (
 	markerFalse // set before the end of a unit
 )
 
-// markerProofs is how many units of one slice must end with the marker before
-// it is trusted. A single unit of several slices proves as much.
+// markerProofs is how many units must end with the marker before it is trusted.
+// A single one proves as much if it has a slice without a marker too.
 const markerProofs = 16
 
 func newPictureDepacketizer(f pictureFormat, trust bool) *pictureDepacketizer {
@@ -103,6 +104,7 @@ func (d *pictureDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, e
 	if d.marked {
 		d.trust = markerFalse
 	}
+	slices := d.format.slices()
 	if pushErr := d.format.push(p.Payload); pushErr != nil {
 		if d.afterGap {
 			pushErr = ErrLost // a unit that lacks its start often makes no sense
@@ -111,6 +113,7 @@ func (d *pictureDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, e
 		return dst, cmp.Or(err, pushErr)
 	}
 	d.marked = p.Marker && d.format.slices() > 0
+	d.unmarked = d.unmarked || !p.Marker && d.format.slices() > slices
 	if d.marked && d.trust == markerTrusted {
 		var endErr error
 		dst, endErr = d.end(dst)
@@ -144,7 +147,7 @@ func (d *pictureDepacketizer) begin(dst []Unit, timestamp uint32) ([]Unit, error
 	if d.state != pictureOpen {
 		d.state, d.afterGap = pictureOpen, d.gap
 	}
-	d.timestamp, d.marked = timestamp, false
+	d.timestamp, d.marked, d.unmarked = timestamp, false, false
 	return dst, err
 }
 
@@ -178,7 +181,7 @@ func (d *pictureDepacketizer) learn() {
 		d.proofs = 0
 	default:
 		d.proofs++
-		if d.proofs >= markerProofs || d.format.slices() > 1 {
+		if d.proofs >= markerProofs || d.unmarked {
 			d.trust = markerTrusted
 		}
 	}
