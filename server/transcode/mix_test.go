@@ -37,8 +37,12 @@ func TestMix(t *testing.T) {
 		{"5.1 to mono", surround51, []float32{1, 1, 1, 1, 1, 1}, []float32{1}},
 		{"7.1 sides", surround71, []float32{0, 0, 0, 0, 0, 0, 1, 0}, []float32{h / n71, 0}},
 		{"7.1 all", surround71, []float32{1, 1, 1, 1, 1, 1, 1, 1}, []float32{1, 1}},
-		{"4.0 back", []dec.Speaker{dec.FrontLeft, dec.FrontRight, dec.FrontCenter, dec.BackCenter},
-			[]float32{0, 0, 0, 1}, []float32{0.5 / (1.5 + h), 0.5 / (1.5 + h)}},
+		{
+			"4.0 back",
+			[]dec.Speaker{dec.FrontLeft, dec.FrontRight, dec.FrontCenter, dec.BackCenter},
+			[]float32{0, 0, 0, 1},
+			[]float32{0.5 / (1.5 + h), 0.5 / (1.5 + h)},
+		},
 		{"LFE alone", []dec.Speaker{dec.LowFrequency}, []float32{1}, []float32{1, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,8 +24,16 @@ func TestKnownValues(t *testing.T) {
 		code  byte
 		value int
 	}{
-		{"alaw", 0xd5, 8}, {"alaw", 0x55, -8}, {"alaw", 0xaa, 32256}, {"alaw", 0x2a, -32256}, {"alaw", 0x80, 5504},
-		{"mulaw", 0xff, 0}, {"mulaw", 0x80, 32124}, {"mulaw", 0x00, -32124}, {"mulaw", 0xfe, 8}, {"mulaw", 0x7e, -8},
+		{"alaw", 0xd5, 8},
+		{"alaw", 0x55, -8},
+		{"alaw", 0xaa, 32256},
+		{"alaw", 0x2a, -32256},
+		{"alaw", 0x80, 5504},
+		{"mulaw", 0xff, 0},
+		{"mulaw", 0x80, 32124},
+		{"mulaw", 0x00, -32124},
+		{"mulaw", 0xfe, 8},
+		{"mulaw", 0x7e, -8},
 	} {
 		if got := laws[c.law].decode(c.code); got != c.value {
 			t.Errorf("%s %#02x is %d, want %d", c.law, c.code, got, c.value)

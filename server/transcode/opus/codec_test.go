@@ -187,8 +187,13 @@ func TestDTX(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for _, cfg := range []EncoderConfig{
-		{Channels: 3}, {Channels: -1}, {Bitrate: 5999}, {Bitrate: 510001},
-		{Complexity: 11}, {Frame: 30 * time.Millisecond}, {Loss: 101},
+		{Channels: 3},
+		{Channels: -1},
+		{Bitrate: 5999},
+		{Bitrate: 510001},
+		{Complexity: 11},
+		{Frame: 30 * time.Millisecond},
+		{Loss: 101},
 	} {
 		if _, err := NewEncoder(cfg); err == nil {
 			t.Errorf("%+v: no error", cfg)
