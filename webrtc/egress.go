@@ -30,24 +30,27 @@ type egress struct {
 	video, audio *sender // nil for media that the viewer does not get
 
 	// What follows is for run alone.
-	train    icemux.Train
-	pacer    *pacer
-	batch    []*unit
-	tracks   *media.Tracks
-	refused  int           // tracks that the viewer can't have, from the start
-	shown    time.Duration // latest time of a picture sent
-	heard    time.Duration // latest time of sound sent
-	reports  int
-	reported time.Time
-	interval time.Duration
+	train   icemux.Train
+	pacer   *pacer
+	batch   []*unit
+	tracks  *media.Tracks
+	refused int           // tracks that the viewer can't have, from the start
+	squeeze squeeze       // of pictures before the live edge
+	shown   time.Duration // latest time of a picture sent
+	heard   time.Duration // latest time of sound sent
+	// soundFrom is where sound starts: at the live edge.
+	soundFrom time.Duration
+	reports   int
+	reported  time.Time
+	interval  time.Duration
 
 	// And this for the goroutine that calls RTCP.
-	again   icemux.Train // retransmissions
-	resend  *pacer
-	rewound time.Time
+	again  icemux.Train // retransmissions
+	resend *pacer
 
 	connected atomic.Int64 // ns from the POST to the first media
 	rewind    atomic.Bool  // the viewer has lost the picture
+	caughtUp  atomic.Int64 // when the cached group was sent last, Unix ns
 	keysAsked atomic.Int64
 	lastUnit  atomic.Pointer[unit]
 }
@@ -160,7 +163,7 @@ func (e *egress) play() error {
 			continue
 		}
 		n, _ := sub.Read(e.batch)
-		if err := e.sendAll(e.batch[:n], squeeze{}); err != nil {
+		if err := e.sendAll(e.batch[:n]); err != nil {
 			return err
 		}
 		clear(e.batch[:n])

@@ -132,8 +132,8 @@ func (e *egress) lostPicture(now time.Time) {
 	if p := stream.Publisher(); p != nil && p.Protocol == protocolWHIP {
 		return
 	}
-	if now.Sub(e.rewound) >= rewindInterval {
-		e.rewound = now
+	// What was sent a moment ago may still be on its way.
+	if now.UnixNano()-e.caughtUp.Load() >= int64(rewindInterval) {
 		e.rewind.Store(true)
 	}
 }

@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sluice/server/hub"
@@ -19,17 +20,23 @@ const (
 // want rising timestamps.
 const minSpread = time.Millisecond
 
-// settle is how long the wire log's encoder may take for the next unit while it
-// works off the cached group for its first viewer.
-const settle = 10 * time.Millisecond
+// settle is how long the wire log's encoder may take while it works off the cached
+// group for its first viewer.
+const settle = 100 * time.Millisecond
 
-// liveWithin is how far from the present the newest unit of a live stream may be.
-const liveWithin = 100 * time.Millisecond
+// liveWithin is how far from the present the newest unit of a live stream may be,
+// and stalledAfter how far it must be for the publisher to count as stalled.
+const (
+	liveWithin   = 100 * time.Millisecond
+	stalledAfter = 5 * time.Second
+)
 
 // backlog reads all that the viewer may have at once: from the newest key frame
 // to the live edge.
 func (e *egress) backlog(sub *hub.Subscription[*unit]) ([]*unit, error) {
 	var units []*unit
+	ctx, cancel := context.WithTimeout(e.ctx, settle)
+	defer cancel()
 	for {
 		n, _ := sub.Read(e.batch)
 		units = append(units, e.batch[:n]...)
@@ -37,67 +44,85 @@ func (e *egress) backlog(sub *hub.Subscription[*unit]) ([]*unit, error) {
 		if n == len(e.batch) {
 			continue
 		}
-		if n > 0 {
-			u := units[len(units)-1]
-			if u.lane == nil || time.Since(u.epoch)-u.pts < liveWithin {
-				return units, nil
-			}
+		if u := newest(units); u != nil && time.Since(u.epoch)-u.pts < liveWithin {
+			return units, nil
 		}
-		ctx, cancel := context.WithTimeout(e.ctx, settle)
-		err := sub.WaitContext(ctx)
-		cancel()
-		if err != nil {
+		if err := sub.WaitContext(ctx); err != nil {
 			// Nothing more for now; what ends the session is found by the next wait.
 			return units, context.Cause(e.ctx)
 		}
 	}
 }
 
+// newest returns the last unit that is media, or nil.
+func newest(units []*unit) *unit {
+	for _, u := range slices.Backward(units) {
+		if u.lane != nil {
+			return u
+		}
+	}
+	return nil
+}
+
 // catchUp sends the cached pictures: as fast as the pacer lets it, with times
 // squeezed into what that takes, ending at the live edge, or, for a viewer that
 // has seen this group before, just after it. Sound that is past is left out.
 func (e *egress) catchUp(units []*unit) error {
-	var q squeeze
+	var first *unit
 	pictures, bytes := 0, 0
 	for _, u := range units {
-		if u.kind != media.Video || u.lane == nil {
+		if u.lane == nil || u.kind != media.Video {
 			continue
 		}
-		if pictures == 0 {
-			q.from, q.to = u.pts, u.pts
+		if first == nil {
+			first = u
 		}
-		q.from, q.to = min(q.from, u.pts), max(q.to, u.pts)
 		pictures++
 		bytes += u.bytes
 	}
-	spread := max(e.pacer.duration(bytes), time.Duration(pictures)*minSpread)
-	switch {
-	case e.shown >= q.from && pictures > 0:
-		// A second showing: the next new picture may come within one frame's time.
-		q.at = max(e.shown, q.to)
-		q.until = q.at + min(spread, replaySpread)
-		q.at += replaySpread / 20
-	case spread < q.to-q.from:
-		q.at, q.until = q.to-spread, q.to
-	default:
-		q = squeeze{}
-	}
-	edge := q.to
-	keep := units[:0]
-	for _, u := range units {
-		if u.kind != media.Audio || pictures == 0 || u.pts >= edge && u.pts > e.heard {
-			keep = append(keep, u)
+	e.squeeze = squeeze{}
+	if first != nil {
+		edge := liveEdge(units)
+		spread := max(e.pacer.duration(bytes), time.Duration(pictures)*minSpread)
+		if e.shown >= first.pts {
+			// A second showing: the next new picture may come within one frame's time.
+			start := max(e.shown, edge)
+			e.squeeze = squeeze{first.pts, edge, start + replaySpread/16, start + replaySpread}
+		} else if spread < edge-first.pts {
+			e.squeeze = squeeze{first.pts, edge, edge - spread, edge}
 		}
+		e.soundFrom = max(edge+soundDelay, e.heard+1)
 	}
-	return e.sendAll(keep, q)
+	err := e.sendAll(units)
+	e.caughtUp.Store(time.Now().UnixNano())
+	return err
 }
+
+const soundDelay = 250 * time.Millisecond
 
 // replaySpread is the time into which a repeated group of pictures is squeezed:
 // less than one picture takes at 60 a second.
 const replaySpread = 15 * time.Millisecond
 
+// liveEdge returns the stream time that is the present: that of the newest
+// picture, or, while there is more to come, what the clock says.
+func liveEdge(units []*unit) time.Duration {
+	var edge time.Duration
+	for _, u := range units {
+		if u.lane != nil && u.kind == media.Video {
+			edge = max(edge, u.pts)
+		}
+	}
+	if u := newest(units); u != nil {
+		if now := time.Since(u.epoch); now-edge > liveWithin && now-edge < stalledAfter {
+			return now
+		}
+	}
+	return edge
+}
+
 // sendAll sends units in pieces, as fast as the pacer lets it.
-func (e *egress) sendAll(units []*unit, q squeeze) error {
+func (e *egress) sendAll(units []*unit) error {
 	for _, u := range units {
 		if u.tracks != e.tracks {
 			e.tracks = u.tracks
@@ -105,9 +130,12 @@ func (e *egress) sendAll(units []*unit, q squeeze) error {
 				return errCodecChanged
 			}
 		}
-		s := e.video
+		s, q := e.video, e.squeeze
 		if u.kind == media.Audio {
-			s = e.audio
+			if u.pts < e.soundFrom {
+				continue
+			}
+			s, q = e.audio, squeeze{}
 		}
 		if u.lane == nil || s == nil || !s.begin(u, q) {
 			continue
