@@ -7,14 +7,20 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"sluice/conf"
 	"sluice/server"
 	"sluice/server/auth"
+	demosource "sluice/server/demo"
+	"sluice/server/httpd"
 	"sluice/server/hub"
 	"sluice/server/tlscert"
+	"sluice/server/transcode"
+	"sluice/webrtc"
 )
 
 // stopTime is how long sessions may take to say good-bye.
@@ -31,6 +37,10 @@ type gateway struct {
 	auth  *auth.Auth
 	cert  *tlscert.Source
 	demo  bool
+
+	// What answers on the shared HTTP listeners.
+	flv, whip httpd.Slot
+	engine    atomic.Pointer[webrtc.Service]
 }
 
 // serve runs the server until ctx is done.
@@ -45,7 +55,9 @@ func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer
 	if g.cert, err = tlscert.New(cfg.TLS, g.log); err != nil {
 		return err
 	}
-	g.hub = hub.New(cfg.Hub, hub.Options{Log: g.log, Authorize: g.auth.Authorize})
+	g.hub = hub.New(cfg.Hub, hub.Options{
+		Log: g.log, Authorize: g.auth.Authorize, Transcoders: transcode.Table(cfg.Transcode, g.log),
+	})
 
 	srv := server.New(g.log)
 	if err := srv.Start(ctx, g.units(cfg)); err != nil {
@@ -117,17 +129,27 @@ func newLogger(cfg conf.Log, level slog.Leveler, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
+// printURLs says where to look, once everything listens.
 func printURLs(w io.Writer, cfg conf.Config, demo bool) {
 	name := "live/test110"
 	if demo {
-		name = "live/demo"
+		name = demosource.Name
 	}
 	host := func(addr string) string {
-		if addr != "" && addr[0] == ':' {
+		if strings.HasPrefix(addr, ":") {
 			return "localhost" + addr
 		}
 		return addr
 	}
-	fmt.Fprintf(w, "watch    http://%s/%s\n", host(cfg.HTTP.Listen), name)
-	fmt.Fprintf(w, "publish  http://%s/live/test110/publish\n", host(cfg.HTTP.Listen))
+	page, rtmp := "http://"+host(cfg.HTTP.Listen), "rtmp://"+host(cfg.RTMP.Listen)
+	for _, line := range [][2]string{
+		{"what is live", page + "/"},
+		{"watch in a browser", page + "/" + name},
+		{"publish from a browser", page + "/live/test110/publish"},
+		{"publish with OBS or ffmpeg", rtmp + "/live/test110"},
+		{"play by RTMP", rtmp + "/" + name},
+		{"play by HTTP-FLV", page + "/" + name + ".flv"},
+	} {
+		fmt.Fprintf(w, "  %-28s %s\n", line[0], line[1])
+	}
 }

@@ -2,27 +2,138 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
 
 	"sluice/conf"
+	"sluice/protocols/httpflv"
+	"sluice/protocols/rtmp"
 	"sluice/server"
 	"sluice/server/api"
+	"sluice/server/demo"
 	"sluice/server/httpd"
+	"sluice/server/hub"
+	"sluice/signaling"
+	"sluice/web"
+	"sluice/webrtc"
 )
 
-// units lists the services: the one place that knows them all.
+// units lists the services: the one place that knows them all. Listeners come
+// last, so that what they serve is there.
 func (g *gateway) units(cfg conf.Config) []server.Unit {
-	return []server.Unit{
-		{
-			Name: "http", Config: cfg.HTTP,
-			Start: func(context.Context) (server.Running, error) {
-				return httpd.Start(cfg.HTTP, g.cert.TLS(), nil, g.log)
-			},
-		},
-		{
-			Name: "api", Config: cfg.API,
-			Start: func(context.Context) (server.Running, error) {
-				return api.Start(cfg.API, api.Sources{Hub: g.hub, Version: version}, g.log)
-			},
-		},
+	list := []server.Unit{
+		unit("httpflv", cfg.HTTPFLV, g.startFLV),
+		unit("webrtc", webrtcConfig{cfg.WebRTC, cfg.Signaling}, g.startWebRTC),
+		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
+			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
+		}),
+		unit("http", cfg.HTTP, g.startHTTP),
+		unit("api", cfg.API, g.startAPI),
 	}
+	if g.demo {
+		list = append(list, unit("demo", struct{}{}, func(struct{}) (server.Running, error) {
+			return demo.Start(g.hub, g.log)
+		}))
+	}
+	return list
+}
+
+// unit ties a service to the part of the configuration that it is started with.
+func unit[C any](name string, cfg C, start func(C) (server.Running, error)) server.Unit {
+	return server.Unit{Name: name, Config: cfg, Start: func(context.Context) (server.Running, error) { return start(cfg) }}
+}
+
+// stopper makes a function a server.Running.
+type stopper func(context.Context) error
+
+func (s stopper) Stop(ctx context.Context) error { return s(ctx) }
+
+func (g *gateway) startFLV(cfg httpflv.Config) (server.Running, error) {
+	h := httpflv.New(cfg, g.hub, g.log)
+	g.flv.Set(h)
+	return stopper(func(ctx context.Context) error {
+		g.flv.Set(nil)
+		return h.Stop(ctx)
+	}), nil
+}
+
+type webrtcConfig struct {
+	engine    webrtc.Config
+	signaling signaling.Config
+}
+
+func (g *gateway) startWebRTC(cfg webrtcConfig) (server.Running, error) {
+	engine, err := webrtc.Open(cfg.engine, g.hub, g.log)
+	if err != nil {
+		return nil, err
+	}
+	g.engine.Store(engine)
+	s := signaling.New(cfg.signaling, signaling.Options{
+		Engine: engine, StreamName: hub.ParseName, Authorizer: signaling.AuthorizerFunc(g.authorize), Log: g.log,
+	})
+	g.whip.Set(s)
+	return stopper(func(context.Context) error {
+		g.whip.Set(nil)
+		s.Close()
+		engine.Close()
+		return nil
+	}), nil
+}
+
+// authorize asks for WHIP and WHEP what the hub asks for every session, before
+// a client is told of TURN servers.
+func (g *gateway) authorize(ctx context.Context, a signaling.Access) error {
+	action := hub.ActionPlay
+	if a.Action == signaling.Publish {
+		action = hub.ActionPublish
+	}
+	err := g.auth.Authorize(ctx, action, hub.Session{Stream: a.Stream, Token: a.Token, Remote: a.Remote.String()})
+	if errors.Is(err, hub.ErrUnauthorized) {
+		return &signaling.Error{Code: signaling.CodeUnauthorized, Detail: err.Error()}
+	}
+	return err
+}
+
+func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
+	_, securePort, _ := net.SplitHostPort(cfg.ListenTLS)
+	pages, err := web.New(web.Options{StreamName: hub.ParseName, Streams: g.liveStreams, SecurePort: securePort})
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
+	// Every path that names a stream is a page, so the pages come last.
+	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.flv, pages}, g.log)
+}
+
+func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {
+	return api.Start(cfg, api.Sources{
+		Hub: g.hub, Version: version,
+		Sessions: map[string]func() any{"webrtc": func() any {
+			if e := g.engine.Load(); e != nil {
+				return e.Sessions()
+			}
+			return nil
+		}},
+	}, g.log)
+}
+
+// liveStreams lists what the request's token may play.
+func (g *gateway) liveStreams(r *http.Request) []web.Stream {
+	var list []web.Stream
+	token := r.URL.Query().Get("token")
+	for _, s := range g.hub.Streams() {
+		ts, live := s.Tracks()
+		p := s.Publisher()
+		sess := hub.Session{Stream: s.Name(), Token: token, Remote: r.RemoteAddr}
+		if !live || p == nil || g.auth.Authorize(r.Context(), hub.ActionPlay, sess) != nil {
+			continue
+		}
+		out := web.Stream{Name: s.Name(), Protocol: p.Info().Protocol, Viewers: len(s.Viewers())}
+		for _, t := range ts.Media() {
+			out.Codecs = append(out.Codecs, t.Codec.String())
+		}
+		list = append(list, out)
+	}
+	return list
 }

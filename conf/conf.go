@@ -4,21 +4,31 @@ import (
 	"fmt"
 	"log/slog"
 
+	"sluice/protocols/httpflv"
+	"sluice/protocols/rtmp"
 	"sluice/server/api"
 	"sluice/server/auth"
 	"sluice/server/httpd"
 	"sluice/server/hub"
 	"sluice/server/tlscert"
+	"sluice/server/transcode"
+	"sluice/signaling"
+	"sluice/webrtc"
 )
 
 // Config is the whole file. Each section belongs to the package that it names.
 type Config struct {
-	Log  Log            `yaml:"log"`
-	Hub  hub.Config     `yaml:"hub"`
-	Auth auth.Config    `yaml:"auth"`
-	TLS  tlscert.Config `yaml:"tls"`
-	HTTP httpd.Config   `yaml:"http"`
-	API  api.Config     `yaml:"api"`
+	Log       Log              `yaml:"log"`
+	Hub       hub.Config       `yaml:"hub"`
+	Auth      auth.Config      `yaml:"auth"`
+	TLS       tlscert.Config   `yaml:"tls"`
+	HTTP      httpd.Config     `yaml:"http"`
+	HTTPFLV   httpflv.Config   `yaml:"httpflv"`
+	RTMP      rtmp.Config      `yaml:"rtmp"`
+	WebRTC    webrtc.Config    `yaml:"webrtc"`
+	Signaling signaling.Config `yaml:"signaling"`
+	Transcode transcode.Config `yaml:"transcode"`
+	API       api.Config       `yaml:"api"`
 }
 
 // Log is how the program logs.
@@ -32,10 +42,15 @@ type Log struct {
 // Default returns what an empty file means.
 func Default() Config {
 	return Config{
-		Log:  Log{Format: "text"},
-		Hub:  hub.DefaultConfig(),
-		HTTP: httpd.DefaultConfig(),
-		API:  api.DefaultConfig(),
+		Log:       Log{Format: "text"},
+		Hub:       hub.DefaultConfig(),
+		HTTP:      httpd.DefaultConfig(),
+		HTTPFLV:   httpflv.DefaultConfig(),
+		RTMP:      rtmp.DefaultConfig(),
+		WebRTC:    webrtc.DefaultConfig(),
+		Signaling: signaling.DefaultConfig(),
+		Transcode: transcode.DefaultConfig(),
+		API:       api.DefaultConfig(),
 	}
 }
 
@@ -48,7 +63,14 @@ func (c Config) Validate() error {
 		name  string
 		check interface{ Validate() error }
 	}{
-		{"hub", c.Hub}, {"tls", c.TLS}, {"api", c.API},
+		{"hub", c.Hub},
+		{"tls", c.TLS},
+		{"httpflv", c.HTTPFLV},
+		{"rtmp", c.RTMP},
+		{"webrtc", c.WebRTC},
+		{"signaling", c.Signaling},
+		{"transcode", c.Transcode},
+		{"api", c.API},
 	} {
 		if err := s.check.Validate(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)

@@ -104,7 +104,8 @@ func (e *encoder) newHead(ts media.Tracks, timestamp uint32) (*hub.Head, error) 
 	if err != nil {
 		return nil, err
 	}
-	tags := [][]byte{flv.AppendTag(nil, flv.TagScript, timestamp, metadata)}
+	// ffmpeg takes metadata at any other time than 0 for subtitles.
+	tags := [][]byte{flv.AppendTag(nil, flv.TagScript, 0, metadata)}
 	for _, t := range ts.Media() {
 		tag, err := e.form.flv.SequenceTag(t, timestamp)
 		if err != nil {

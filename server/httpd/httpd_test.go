@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -105,5 +106,26 @@ func TestAddressInUse(t *testing.T) {
 	taken := s.Addrs()[0].String()
 	if _, err := Start(Config{Listen: taken}, nil, nil, slog.Default()); err == nil || !strings.Contains(err.Error(), taken) {
 		t.Errorf("Start on a taken port: %v", err)
+	}
+}
+
+func TestSlot(t *testing.T) {
+	var s Slot
+	r := httptest.NewRequest(http.MethodGet, "/a.flv", nil)
+	answer := func() int {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	if s.Match(r) || answer() != http.StatusServiceUnavailable {
+		t.Error("an empty slot serves")
+	}
+	s.Set(suffix(".flv"))
+	if !s.Match(r) || answer() != http.StatusOK {
+		t.Error("a full slot does not serve")
+	}
+	s.Set(nil)
+	if s.Match(r) {
+		t.Error("an emptied slot matches")
 	}
 }
