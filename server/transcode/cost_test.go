@@ -22,7 +22,7 @@ type loop struct {
 
 func newLoop(tb testing.TB, from, to media.Codec) *loop {
 	channels := 2
-	if rateOf(from) == g711Rate {
+	if rateOf(from) < 48000 {
 		channels = 1
 	}
 	return looped(tb, source(tb, from, channels, sndtest.Music(rateOf(from), channels, 4*rateOf(from))), to)

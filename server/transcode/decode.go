@@ -11,7 +11,10 @@ import (
 	"sluice/server/media"
 	"sluice/server/transcode/aac/dec"
 	"sluice/server/transcode/g711"
+	"sluice/server/transcode/g722"
+	"sluice/server/transcode/internal/pcm"
 	"sluice/server/transcode/opus"
+	"sluice/server/transcode/resample"
 )
 
 // decoder turns packets to interleaved samples.
@@ -41,8 +44,8 @@ func newDecoder(t *media.Track, log *slog.Logger) (decoder, error) {
 		return &aacDecoder{Decoder: d, log: log}, nil
 	case media.Opus:
 		return newOpusDecoder(t)
-	case media.PCMA, media.PCMU:
-		return newG711Decoder(t)
+	case media.PCMA, media.PCMU, media.G722, media.L16:
+		return newWaveDecoder(t)
 	default:
 		return nil, fmt.Errorf("%w: no decoder for %v", ErrUnsupported, t.Codec)
 	}
@@ -158,38 +161,57 @@ func (o *opusDecoder) renew() {
 	}
 }
 
-type g711Decoder struct {
-	law  g711.Law
-	past repeater
+// waveDecoder is for codecs without frames, and so without a concealment of
+// their own.
+type waveDecoder struct {
+	hertz  int
+	expand func(payload []byte, dst []float32) []float32
+	past   repeater
 }
 
-func newG711Decoder(t *media.Track) (*g711Decoder, error) {
-	d := &g711Decoder{law: lawOf(t.Codec), past: repeater{channels: max(1, t.Channels)}}
-	if t.Channels > 2 || t.SampleRate != 0 && t.SampleRate != g711Rate {
+func newWaveDecoder(t *media.Track) (*waveDecoder, error) {
+	d := &waveDecoder{}
+	switch t.Codec {
+	case media.PCMA, media.PCMU:
+		d.hertz, d.expand = g711Rate, lawOf(t.Codec).Decode
+	case media.G722:
+		d.hertz, d.expand = g722.SampleRate, g722.NewDecoder().Decode
+	default:
+		d.hertz, d.expand = t.SampleRate, pcm.FromL16
+	}
+	channels := max(1, t.Channels)
+	most := 2
+	if t.Codec == media.G722 {
+		most = 1
+	}
+	fits := t.SampleRate == 0 || t.SampleRate == d.hertz
+	if channels > most || !fits || d.hertz < resample.MinRate || d.hertz > resample.MaxRate {
 		return nil, fmt.Errorf("%w: %v with %d channels at %d Hz", ErrUnsupported, t.Codec, t.Channels, t.SampleRate)
 	}
+	d.past = newRepeater(d.hertz, channels)
 	return d, nil
 }
 
-func (g *g711Decoder) rate() int  { return g711Rate }
-func (g *g711Decoder) grain() int { return 1 }
+func (w *waveDecoder) rate() int  { return w.hertz }
+func (w *waveDecoder) grain() int { return 1 }
 
-func (g *g711Decoder) layout() []dec.Speaker {
-	if g.past.channels == 1 {
+func (w *waveDecoder) layout() []dec.Speaker {
+	if w.past.channels == 1 {
 		return mono
 	}
 	return stereo
 }
 
-func (g *g711Decoder) decode(payload []byte, dst []float32) ([]float32, error) {
-	whole := len(payload) / g.past.channels * g.past.channels
-	out := g.law.Decode(payload[:whole], dst)
-	g.past.push(out[len(dst):])
+func (w *waveDecoder) decode(payload []byte, dst []float32) ([]float32, error) {
+	out := w.expand(payload, dst)
+	whole := (len(out) - len(dst)) / w.past.channels * w.past.channels
+	out = out[:len(dst)+whole]
+	w.past.push(out[len(dst):])
 	return out, nil
 }
 
-func (g *g711Decoder) conceal(n int, _ []byte, dst []float32) []float32 {
-	return g.past.conceal(n+int(g711Rate*blendOver/time.Second), dst)
+func (w *waveDecoder) conceal(n int, _ []byte, dst []float32) []float32 {
+	return w.past.conceal(n+w.hertz*int(blendOver/time.Millisecond)/1000, dst)
 }
 
 const g711Rate = 8000

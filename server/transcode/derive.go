@@ -10,17 +10,19 @@ import (
 
 var _ hub.Filter = (*Pipeline)(nil)
 
-// Table returns the ways from each codec to each other one for hub.Options.
+// Table returns the ways between codecs for hub.Options: from all that can be
+// decoded to those that players ask for.
 // Where this program has no Opus codec the ways from and to Opus are missing,
 // which is logged.
 func Table(cfg Config, log *slog.Logger) []hub.Transcoder {
-	codecs := []media.Codec{media.AAC, media.Opus, media.PCMA, media.PCMU}
+	targets := []media.Codec{media.AAC, media.Opus, media.PCMA, media.PCMU}
+	sources := append([]media.Codec{media.G722, media.L16}, targets...)
 	if !opus.Available {
 		log.Warn("no transcoding from and to Opus", "reason", opus.ErrNotBuilt)
 	}
 	var table []hub.Transcoder
-	for _, from := range codecs {
-		for _, to := range codecs {
+	for _, from := range sources {
+		for _, to := range targets {
 			if from == to || !opus.Available && (from == media.Opus || to == media.Opus) {
 				continue
 			}

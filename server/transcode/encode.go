@@ -8,6 +8,7 @@ import (
 	"sluice/server/media"
 	"sluice/server/transcode/aac/enc"
 	"sluice/server/transcode/g711"
+	"sluice/server/transcode/g722"
 	"sluice/server/transcode/opus"
 )
 
@@ -23,7 +24,7 @@ type encoder interface {
 }
 
 // newEncoder returns an encoder and the track that it makes. channels is 1 or
-// 2; G.711 has always one.
+// 2; G.711 and G.722 always have one.
 func (c Config) newEncoder(to media.Codec, channels int) (encoder, *media.Track, error) {
 	switch to {
 	case media.Opus:
@@ -47,6 +48,8 @@ func (c Config) newEncoder(to media.Codec, channels int) (encoder, *media.Track,
 		}, nil
 	case media.PCMA, media.PCMU:
 		return g711Encoder{lawOf(to)}, &media.Track{Codec: to, SampleRate: g711Rate, Channels: 1}, nil
+	case media.G722:
+		return g722Encoder{g722.NewEncoder()}, &media.Track{Codec: to, SampleRate: g722.SampleRate, Channels: 1}, nil
 	default:
 		return nil, nil, fmt.Errorf("%w: no encoder for %v", ErrUnsupported, to)
 	}
@@ -100,4 +103,13 @@ func (g711Encoder) Delay() int     { return 0 }
 
 func (g g711Encoder) Encode(pcm []float32, dst []byte) ([]byte, error) {
 	return g.law.Encode(pcm, dst), nil
+}
+
+type g722Encoder struct{ *g722.Encoder }
+
+func (g722Encoder) FrameSize() int { return g722.SampleRate / 50 }
+func (g722Encoder) Delay() int     { return g722.Delay }
+
+func (g g722Encoder) Encode(pcm []float32, dst []byte) ([]byte, error) {
+	return g.Encoder.Encode(pcm, dst), nil
 }

@@ -1,6 +1,7 @@
 package transcode
 
 import (
+	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -10,6 +11,8 @@ import (
 	oggopus "sluice/protocols/codec/opus"
 	"sluice/server/media"
 	"sluice/server/transcode/aac/enc"
+	"sluice/server/transcode/g722"
+	"sluice/server/transcode/internal/pcm"
 	"sluice/server/transcode/internal/sndtest"
 )
 
@@ -109,10 +112,14 @@ func length(packets []*media.Packet) time.Duration {
 }
 
 func rateOf(c media.Codec) int {
-	if c == media.PCMA || c == media.PCMU {
+	switch c {
+	case media.PCMA, media.PCMU:
 		return g711Rate
+	case media.G722:
+		return g722.SampleRate
+	default:
+		return 48000
 	}
-	return 48000
 }
 
 // offset returns by how much the sound in s comes after the sound that ref, at
@@ -142,7 +149,7 @@ func each(t *testing.T, codecs []media.Codec, f func(t *testing.T, from, to medi
 func testWays(t *testing.T, codecs []media.Codec) {
 	each(t, codecs, func(t *testing.T, from, to media.Codec) {
 		channels := 2
-		if rateOf(from) == g711Rate {
+		if rateOf(from) < 48000 {
 			channels = 1
 		}
 		in := source(t, from, channels, sndtest.Music(rateOf(from), channels, 2*rateOf(from)))
@@ -168,7 +175,28 @@ func testWays(t *testing.T, codecs []media.Codec) {
 	})
 }
 
-func TestWays(t *testing.T) { testWays(t, []media.Codec{media.AAC, media.PCMA, media.PCMU}) }
+func TestWays(t *testing.T) { testWays(t, []media.Codec{media.AAC, media.PCMA, media.G722}) }
+
+func TestL16(t *testing.T) {
+	music := sndtest.Music(44100, 2, 2*44100)
+	track := &media.Track{Codec: media.L16, SampleRate: 44100, Channels: 2}
+	var in []*media.Packet
+	for i := 0; i+882 <= len(music); i += 882 {
+		at := start + media.FromClock(int64(i/2), 44100)
+		p := &media.Packet{Track: track, DTS: at, PTS: at}
+		for _, x := range music[i : i+882] {
+			p.Payload = binary.BigEndian.AppendUint16(p.Payload, uint16(pcm.Int16(x)))
+		}
+		in = append(in, p)
+	}
+	p, s := run(t, in, media.PCMA)
+	if s.holes != 0 || p.Stats() != (Stats{Packets: len(in)}) {
+		t.Errorf("%d holes, %+v", s.holes, p.Stats())
+	}
+	if off := s.offset(sndtest.Channel(sndtest.Music(g711Rate, 2, 2*g711Rate), 2, 0), 1); off.Abs() > time.Millisecond {
+		t.Errorf("the sound is %v late", off)
+	}
+}
 
 // flv is 44.1 kHz AAC with the timestamps that FLV and RTMP can carry.
 func flv(tb testing.TB, seconds int) []*media.Packet {
@@ -313,7 +341,7 @@ func quietest(pcm []float32, rate int) float64 {
 	return level
 }
 
-func TestLosses(t *testing.T) { testLosses(t, []media.Codec{media.AAC, media.PCMA}) }
+func TestLosses(t *testing.T) { testLosses(t, []media.Codec{media.AAC, media.PCMA, media.G722}) }
 
 // A gap of up to seconds is filled, and longer ones are passed on. Either way
 // what comes after is where it belongs.
@@ -459,6 +487,9 @@ func TestRefuses(t *testing.T) {
 		{&media.Track{Codec: media.PCMA, SampleRate: 16000}, media.AAC},
 		{&media.Track{Codec: media.PCMA, Channels: 3}, media.AAC},
 		{&media.Track{Codec: media.PCMA}, media.MP3},
+		{&media.Track{Codec: media.G722, Channels: 2}, media.AAC},
+		{&media.Track{Codec: media.L16, Channels: 2}, media.AAC},
+		{&media.Track{Codec: media.L16, Channels: 1, SampleRate: 192000}, media.AAC},
 		{&media.Track{Codec: media.Opus, Config: []byte("OpusHead")}, media.AAC},
 		{&media.Track{Codec: media.Opus, Config: surround}, media.AAC},
 	} {

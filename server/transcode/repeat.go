@@ -4,27 +4,31 @@ package transcode
 // on with the last period of the sound, as ITU-T G.711 appendix I does.
 type repeater struct {
 	channels int
+	shortest int       // period in samples
 	past     []float32 // the newest samples, interleaved
 	period   int       // samples per channel that are repeated; 0 before a loss
 	at       int       // next one of them
 }
 
-// In samples at 8 kHz: a period of 5 to 15 ms is looked for where it fits the
-// last 20 ms best.
+// A period of 5 to 15 ms is looked for where it fits the last 20 ms best.
+// longest and match are in shortest periods.
 const (
-	minPeriod = 40
-	maxPeriod = 120
-	match     = 160
+	longest = 3
+	match   = 4
 )
+
+func newRepeater(rate, channels int) repeater {
+	return repeater{channels: channels, shortest: rate / 200}
+}
+
+// keep returns how many samples of all channels are looked at.
+func (r *repeater) keep() int { return (match + longest) * r.shortest * r.channels }
 
 // push takes sound that has arrived.
 func (r *repeater) push(pcm []float32) {
 	r.period, r.at = 0, 0
-	keep := (match + maxPeriod) * r.channels
-	if len(pcm) >= keep {
-		r.past = append(r.past[:0], pcm[len(pcm)-keep:]...)
-		return
-	}
+	keep := r.keep()
+	pcm = pcm[max(0, len(pcm)-keep):]
 	if over := len(r.past) + len(pcm) - keep; over > 0 {
 		r.past = r.past[:copy(r.past, r.past[over:])]
 	}
@@ -33,7 +37,7 @@ func (r *repeater) push(pcm []float32) {
 
 // conceal appends n samples per channel that go on with the sound.
 func (r *repeater) conceal(n int, dst []float32) []float32 {
-	if len(r.past) < (match+maxPeriod)*r.channels {
+	if len(r.past) < r.keep() {
 		return append(dst, make([]float32, n*r.channels)...)
 	}
 	if r.period == 0 {
@@ -49,10 +53,10 @@ func (r *repeater) conceal(n int, dst []float32) []float32 {
 
 // find returns the period at which the sound is most like itself.
 func (r *repeater) find() int {
-	best, period := float32(0), maxPeriod
-	end := r.past[len(r.past)-match*r.channels:]
-	for p := minPeriod; p <= maxPeriod; p++ {
-		before := r.past[len(r.past)-(match+p)*r.channels:]
+	best, period := float32(0), longest*r.shortest
+	end := r.past[longest*r.shortest*r.channels:]
+	for p := r.shortest; p <= longest*r.shortest; p++ {
+		before := r.past[(longest*r.shortest-p)*r.channels:]
 		var product, energy float32
 		for i, x := range end {
 			product += x * before[i]

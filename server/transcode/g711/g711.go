@@ -2,7 +2,11 @@
 // with full scale at 1; the package is pure.
 package g711
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"sluice/server/transcode/internal/pcm"
+)
 
 // Law is one of the two companding laws.
 type Law uint8
@@ -26,31 +30,14 @@ func (l Law) Decode(src []byte, dst []float32) []float32 {
 func (l Law) Encode(src []float32, dst []byte) []byte {
 	if l == MuLaw {
 		for _, x := range src {
-			dst = append(dst, muLaw(linear(x)))
+			dst = append(dst, muLaw(int(pcm.Int16(x))))
 		}
 		return dst
 	}
 	for _, x := range src {
-		dst = append(dst, aLaw(linear(x)))
+		dst = append(dst, aLaw(int(pcm.Int16(x))))
 	}
 	return dst
-}
-
-// linear returns the nearest 16-bit sample.
-func linear(x float32) int {
-	x *= 32768
-	switch {
-	case x >= 32767:
-		return 32767
-	case x <= -32768:
-		return -32768
-	case x >= 0:
-		return int(x + 0.5)
-	case x < 0:
-		return -int(0.5 - x)
-	default:
-		return 0 // not a number
-	}
 }
 
 var tables = [...][256]float32{ALaw: table(fromALaw), MuLaw: table(fromMuLaw)}

@@ -5,6 +5,7 @@ package opus
 import (
 	"fmt"
 
+	"sluice/server/transcode/internal/pcm"
 	"sluice/server/transcode/opus/internal/libopus"
 )
 
@@ -54,12 +55,11 @@ func (i *instance) guard(err *error) {
 	}
 }
 
-// putPCM writes samples as 16-bit ones, rounded and clipped.
-func (i *instance) putPCM(pcm []float32) {
-	mem := i.mem[pcmPtr : pcmPtr+2*len(pcm)]
-	for k, x := range pcm {
-		v := int32(min(max(x*32768, -32768), 32767) + 32768.5)
-		v -= 32768
+// putPCM writes samples as 16-bit ones.
+func (i *instance) putPCM(samples []float32) {
+	mem := i.mem[pcmPtr : pcmPtr+2*len(samples)]
+	for k, x := range samples {
+		v := pcm.Int16(x)
 		mem[2*k], mem[2*k+1] = byte(v), byte(v>>8)
 	}
 }
@@ -68,7 +68,7 @@ func (i *instance) putPCM(pcm []float32) {
 func (i *instance) appendPCM(dst []float32, n int) []float32 {
 	mem := i.mem[pcmPtr : pcmPtr+2*n]
 	for k := 0; k+1 < len(mem); k += 2 {
-		dst = append(dst, float32(int16(uint16(mem[k])|uint16(mem[k+1])<<8))*(1.0/32768))
+		dst = append(dst, pcm.Float(int16(mem[k])|int16(mem[k+1])<<8))
 	}
 	return dst
 }
