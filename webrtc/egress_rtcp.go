@@ -72,7 +72,7 @@ func (e *egress) RTCP(b []byte, arrival time.Time) {
 	for _, p := range packets {
 		switch p := p.(type) {
 		case *rtcp.TransportLayerNack:
-			e.nack(p)
+			e.nack(p, arrival)
 		case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 			e.lostPicture(arrival)
 		case *rtcp.ReceiverReport:
@@ -84,14 +84,14 @@ func (e *egress) RTCP(b []byte, arrival time.Time) {
 }
 
 // nack sends again what the viewer misses.
-func (e *egress) nack(p *rtcp.TransportLayerNack) {
+func (e *egress) nack(p *rtcp.TransportLayerNack, now time.Time) {
 	s := e.sender(p.MediaSSRC)
 	if s == nil {
 		return
 	}
 	for _, pair := range p.Nacks {
 		pair.Range(func(seq uint16) bool {
-			_ = s.resend(e.transport, &e.again, seq)
+			_ = s.resend(e.transport, &e.again, seq, now)
 			if e.again.Len() >= piecePackets {
 				e.flushAgain()
 			}

@@ -29,7 +29,8 @@ type sender struct {
 	packets uint32 // sent, without retransmissions
 	octets  uint32
 	resent  int64
-	unknown int64 // asked for and not to be had any more
+	recent  [256]resending // by sequence number
+	unknown int64          // asked for and not to be had any more
 	seen    reception
 }
 
@@ -55,6 +56,16 @@ func (q squeeze) apply(pts time.Duration) time.Duration {
 	}
 	return q.at + time.Duration(float64(pts-q.from)/float64(q.to-q.from)*float64(q.until-q.at))
 }
+
+// resending remembers that a packet was sent again.
+type resending struct {
+	number int64
+	at     time.Time
+}
+
+// resendAgain is after what time at least a packet is sent once more; what was
+// asked for before the answer could arrive is asked for in vain.
+const resendAgain = 20 * time.Millisecond
 
 func newSender(kind media.Kind, codecs []negotiate.Codec) *sender {
 	s := &sender{
@@ -116,15 +127,20 @@ func clockRate(c media.Codec) int { return rtp.ClockRate(&media.Track{Codec: c})
 
 // resend encrypts again what had the given number, in RTX form (RFC 4588 section
 // 4) where that was agreed.
-func (s *sender) resend(t *transport.Transport, train *icemux.Train, seq uint16) error {
+func (s *sender) resend(t *transport.Transport, train *icemux.Train, seq uint16, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	number := s.next + int64(int16(seq-uint16(s.next))) //nolint:gosec // modulo
+	r := &s.recent[seq%uint16(len(s.recent))]
+	if r.number == number && now.Sub(r.at) < max(s.seen.rtt, resendAgain) {
+		return nil
+	}
 	u, i, q := s.find(number)
 	if u == nil {
 		s.unknown++
 		return nil
 	}
+	*r = resending{number, now}
 	p := &u.payloads[i]
 	c := s.codecs[u.codec]
 	h := transport.Header{

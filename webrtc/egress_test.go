@@ -14,6 +14,7 @@ type viewer struct {
 	*client
 	mu      sync.Mutex
 	packets map[webrtc.RTPCodecType][]received
+	stamps  map[uint32]bool // timestamps of pictures
 	started time.Time
 }
 
@@ -24,7 +25,7 @@ type received struct {
 
 func newViewer(t testing.TB, setting func(*webrtc.SettingEngine)) *viewer {
 	t.Helper()
-	v := &viewer{client: newClient(t, setting), packets: map[webrtc.RTPCodecType][]received{}}
+	v := &viewer{client: newClient(t, setting), packets: map[webrtc.RTPCodecType][]received{}, stamps: map[uint32]bool{}}
 	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
 		_, err := v.pc.AddTransceiverFromKind(kind, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 		if err != nil {
@@ -39,6 +40,9 @@ func newViewer(t testing.TB, setting func(*webrtc.SettingEngine)) *viewer {
 			}
 			v.mu.Lock()
 			v.packets[track.Kind()] = append(v.packets[track.Kind()], received{*p, time.Now()})
+			if track.Kind() == webrtc.RTPCodecTypeVideo {
+				v.stamps[p.Timestamp] = true
+			}
 			v.mu.Unlock()
 		}
 	})
@@ -49,6 +53,13 @@ func (v *viewer) got(kind webrtc.RTPCodecType) []received {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.packets[kind]
+}
+
+// times returns how many pictures there are at least parts of.
+func (v *viewer) times() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return len(v.stamps)
 }
 
 // pictures groups video packets by their timestamps, in order.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -108,8 +109,17 @@ type source struct {
 	audio *media.Track
 	gop   int
 	size  int
-	n     int
 	from  time.Time
+
+	mu sync.Mutex
+	n  int
+}
+
+// count returns how many pictures were written.
+func (s *source) count() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.n
 }
 
 func newSource(t testing.TB, h *hub.Hub, stream string, gop, size int) *source {
@@ -135,7 +145,9 @@ func (s *source) frame() {
 	for a := (at + opusTime - 1) / opusTime * opusTime; err == nil && a < at+frameTime; a += opusTime {
 		err = s.pub.Write(&media.Packet{Track: s.audio, DTS: a, PTS: a, Payload: []byte{0xfc, 1, 2, 3, 4, 5, 6, 7}, Arrival: s.from.Add(a)})
 	}
+	s.mu.Lock()
 	s.n++
+	s.mu.Unlock()
 	if err != nil {
 		s.t.Error(err)
 	}

@@ -3,7 +3,6 @@ package webrtc
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"sync"
 	"testing"
 	"time"
@@ -84,8 +83,7 @@ func (p *publisher) frame() {
 	for i := 12; i < len(unit); i++ {
 		unit[i] = 0x55
 	}
-	unit[8], unit[9] = 0x80, 0x80
-	binary.BigEndian.PutUint16(unit[10:], uint16(p.n)|0x8080)
+	unit[8], unit[9], unit[10], unit[11] = 0x80, 0x80, 0x80|byte(p.n>>7), 0x80|byte(p.n&0x7f)
 	data := annexB(unit)
 	if key {
 		data = annexB(testSPS, testPPS, unit)
