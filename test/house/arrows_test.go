@@ -86,7 +86,7 @@ func allowed(from, to string) bool {
 	case below(from, "protocols/container"):
 		return within(to, "server/media", "protocols/codec", "protocols/container")
 	case below(from, "signaling"):
-		return within(to, "signaling", "webrtc")
+		return within(to, "signaling")
 	case protocol(from) != "":
 		return protocol(from) == protocol(to) ||
 			within(to, "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container", "protocols/internal")
