@@ -179,11 +179,11 @@ func level(w *bitWriter, diff int, chroma bool) {
 	if chroma {
 		token = [3]struct{ n, code uint32 }{{2, 1}, {1, 1}, {6, 7}} // nC -1
 	}
-	switch {
-	case v == 0:
+	switch v {
+	case 0:
 		w.u(int(token[0].n), token[0].code)
 		return
-	case v == 1 || v == -1:
+	case 1, -1:
 		w.u(int(token[1].n), token[1].code)
 		w.u(1, uint32(1-v)/2)
 	default:

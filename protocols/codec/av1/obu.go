@@ -61,7 +61,7 @@ func parseOBU(b []byte) (o OBU, rest []byte, err error) {
 	}
 	size := uint64(len(b))
 	if head&sizeBit != 0 {
-		n := 0
+		var n int
 		if size, n = ReadLeb128(b); n == 0 || size > uint64(len(b)-n) {
 			return OBU{}, nil, ErrOBU
 		}

@@ -26,23 +26,31 @@ var spsCases = []struct {
 }{
 	{
 		"high, 322x242 cropped, 29.97, B-frames", "6764000dacd94150878888c04400000fa40003a9803c50a658", "68ebe3cb22c0",
-		SPS{Profile: 100, Level: 13, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, Width: 322, Height: 242,
-			MaxRefFrames: 4, FrameRateNum: 60000, FrameRateDen: 2002, MaxReorder: 2},
+		SPS{
+			Profile: 100, Level: 13, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, Width: 322, Height: 242,
+			MaxRefFrames: 4, FrameRateNum: 60000, FrameRateDen: 2002, MaxReorder: 2,
+		},
 	},
 	{
 		"constrained baseline", "6742c01ed900a02ff97011000003000100000300320f162e48", "68cb83cb20",
-		SPS{Profile: 66, Constraints: 0xc0, Level: 30, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, Width: 640, Height: 360,
-			PicOrderCntType: 2, MaxRefFrames: 3, FrameRateNum: 50, FrameRateDen: 2, MaxReorder: 0},
+		SPS{
+			Profile: 66, Constraints: 0xc0, Level: 30, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, Width: 640, Height: 360,
+			PicOrderCntType: 2, MaxRefFrames: 3, FrameRateNum: 50, FrameRateDen: 2, MaxReorder: 0,
+		},
 	},
 	{
 		"main, interlaced, HRD", "674d401eeca05a126c0440000003004000000c9810003d090007a13930c03e28532c", "68fbacb2",
-		SPS{Profile: 77, Constraints: 0x40, Level: 30, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, Width: 720, Height: 576,
-			MaxRefFrames: 4, Interlaced: true, FrameRateNum: 50, FrameRateDen: 2, MaxReorder: 2},
+		SPS{
+			Profile: 77, Constraints: 0x40, Level: 30, ChromaFormat: 1, BitDepthLuma: 8, BitDepthChroma: 8, Width: 720, Height: 576,
+			MaxRefFrames: 4, Interlaced: true, FrameRateNum: 50, FrameRateDen: 2, MaxReorder: 2,
+		},
 	},
 	{
 		"high 4:4:4 with scaling matrices", "67f4002a919b280f0044fc4e0220000003002000000f01e30632c0", "68ebe3c44c000440",
-		SPS{Profile: 244, Level: 42, ChromaFormat: 3, BitDepthLuma: 8, BitDepthChroma: 8, Width: 1920, Height: 1080,
-			MaxRefFrames: 4, FrameRateNum: 120, FrameRateDen: 2, MaxReorder: 2},
+		SPS{
+			Profile: 244, Level: 42, ChromaFormat: 3, BitDepthLuma: 8, BitDepthChroma: 8, Width: 1920, Height: 1080,
+			MaxRefFrames: 4, FrameRateNum: 120, FrameRateDen: 2, MaxReorder: 2,
+		},
 	},
 }
 

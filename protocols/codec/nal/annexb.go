@@ -66,12 +66,12 @@ func SplitAnnexB(stream []byte) iter.Seq[[]byte] {
 var startCode = []byte{0, 0, 1}
 
 // Unescape appends the unit without its emulation prevention bytes (H.264
-// 7.4.1) to dst, and stops when it has appended max bytes: headers are small,
+// 7.4.1) to dst, and stops when it has appended limit bytes: headers are small,
 // and a hostile unit must not cost its size twice.
-func Unescape(dst, unit []byte, max int) []byte {
+func Unescape(dst, unit []byte, limit int) []byte {
 	zeros := 0
 	for _, b := range unit {
-		if max == 0 {
+		if limit == 0 {
 			break
 		}
 		if zeros >= 2 && b == 3 {
@@ -84,7 +84,7 @@ func Unescape(dst, unit []byte, max int) []byte {
 			zeros = 0
 		}
 		dst = append(dst, b)
-		max--
+		limit--
 	}
 	return dst
 }

@@ -26,8 +26,17 @@ var fourCCs = [...]struct {
 	name  string
 	codec media.Codec
 }{
-	{"avc1", media.H264}, {"hvc1", media.H265}, {"av01", media.AV1}, {"vp08", media.VP8}, {"vp09", media.VP9},
-	{"mp4a", media.AAC}, {"Opus", media.Opus}, {".mp3", media.MP3}, {"fLaC", media.FLAC}, {"ac-3", media.AC3}, {"ec-3", media.EAC3},
+	{"avc1", media.H264},
+	{"hvc1", media.H265},
+	{"av01", media.AV1},
+	{"vp08", media.VP8},
+	{"vp09", media.VP9},
+	{"mp4a", media.AAC},
+	{"Opus", media.Opus},
+	{".mp3", media.MP3},
+	{"fLaC", media.FLAC},
+	{"ac-3", media.AC3},
+	{"ec-3", media.EAC3},
 }
 
 // FourCC returns the codec's fourCC of Enhanced RTMP, "" when it has none.

@@ -150,7 +150,7 @@ func (d *Demuxer) parseMultitrack(c *cutter, kind media.Kind, multitrack byte, t
 		}
 		if c.err != nil || size > len(c.b) {
 			c.err = io.ErrUnexpectedEOF
-			return nil
+			return c.err
 		}
 		data := c.take(size)
 		if id == 0 {

@@ -30,7 +30,8 @@ func TestMetadata(t *testing.T) {
 	}{
 		{"nothing", Form{}, media.Tracks{}, amf.ECMAArray{}},
 		{
-			"publisher's fields stay, and are put right", Form{LegacyHEVC: true},
+			"publisher's fields stay, and are put right",
+			Form{LegacyHEVC: true},
 			media.Tracks{Video: video, Audio: sound, Data: data},
 			amf.ECMAArray{
 				{Name: "encoder", Value: "OBS"},
@@ -45,7 +46,8 @@ func TestMetadata(t *testing.T) {
 			},
 		},
 		{
-			"a track that the player doesn't get is not described", Form{},
+			"a track that the player doesn't get is not described",
+			Form{},
 			media.Tracks{Audio: sound, Data: data},
 			amf.ECMAArray{
 				{Name: "encoder", Value: "OBS"},
@@ -56,7 +58,8 @@ func TestMetadata(t *testing.T) {
 			},
 		},
 		{
-			"unreadable metadata is left out", Form{},
+			"unreadable metadata is left out",
+			Form{},
 			media.Tracks{Data: &media.Track{Codec: media.Script, Config: []byte{2, 0, 9}}},
 			amf.ECMAArray{},
 		},

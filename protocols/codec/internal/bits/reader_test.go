@@ -26,7 +26,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	r := NewReader(w.Bytes())
 	for i, f := range fields {
-		got := uint32(0)
+		var got uint32
 		if f.n < 0 {
 			got = r.UE()
 		} else {
