@@ -1,7 +1,6 @@
 package transcode
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
@@ -31,7 +30,7 @@ func newLoop(tb testing.TB, from, to media.Codec) *loop {
 func looped(tb testing.TB, in []*media.Packet, to media.Codec) *loop {
 	l := &loop{tb: tb, in: in}
 	var err error
-	if l.p, err = New(l.in[0].Track, to, DefaultConfig(), slog.New(slog.DiscardHandler)); err != nil {
+	if l.p, err = New(l.in[0].Track, to, DefaultConfig(), discard); err != nil {
 		tb.Fatal(err)
 	}
 	l.emit = func(*media.Packet) { l.emitted++ }
@@ -108,7 +107,7 @@ func FuzzProcess(f *testing.F) {
 		if len(ops) > 60 {
 			return
 		}
-		p, err := New(pcma[0].Track, media.PCMU, DefaultConfig(), slog.New(slog.DiscardHandler))
+		p, err := New(pcma[0].Track, media.PCMU, DefaultConfig(), discard)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package transcode
 
 import (
-	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -18,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTable(t *testing.T) {
-	table := Table(DefaultConfig(), slog.New(slog.DiscardHandler))
+	table := Table(DefaultConfig(), discard)
 	want := 3*2 + 2*3 // each of three to each other, and two more to each
 	if opus.Available {
 		want = 4*3 + 2*4
@@ -112,7 +111,7 @@ func (v *viewer) read() {
 // with its last viewer.
 func TestDerivedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		table := Table(DefaultConfig(), slog.New(slog.DiscardHandler))
+		table := Table(DefaultConfig(), discard)
 		started, ended := count(table)
 		h := hub.New(hub.DefaultConfig(), hub.Options{Transcoders: table})
 		pub, err := h.Publish(t.Context(), hub.Session{Stream: "live/a", Protocol: "test"})

@@ -14,6 +14,8 @@ func TestFLVToOpus(t *testing.T) { testFLV(t, media.Opus) }
 
 func TestLossesOpus(t *testing.T) { testLosses(t, []media.Codec{media.Opus, media.PCMA}) }
 
+func TestFFmpegByOpus(t *testing.T) { testFFmpeg(t, media.Opus, 15) }
+
 func TestBadPackets(t *testing.T) { testBadPackets(t, []media.Codec{media.Opus, media.AAC}) }
 
 func TestAllocationsOpus(t *testing.T) { testAllocations(t, []media.Codec{media.Opus, media.AAC}) }

@@ -16,6 +16,8 @@ import (
 	"sluice/server/transcode/internal/sndtest"
 )
 
+var discard = slog.New(slog.DiscardHandler)
+
 // start is where the tests' time begins: not at 0, and not at a whole second.
 const start = 1234567 * time.Microsecond
 
@@ -64,7 +66,7 @@ func (s *sink) emit(p *media.Packet) {
 	s.tb.Helper()
 	if s.dec == nil {
 		var err error
-		if s.dec, err = newDecoder(p.Track, slog.New(slog.DiscardHandler)); err != nil {
+		if s.dec, err = newDecoder(p.Track, discard); err != nil {
 			s.tb.Fatal(err)
 		}
 		s.first, s.next = p.PTS, p.PTS
@@ -89,7 +91,7 @@ func (s *sink) emit(p *media.Packet) {
 // run feeds packets through a pipeline to codec.
 func run(tb testing.TB, packets []*media.Packet, codec media.Codec) (*Pipeline, *sink) {
 	tb.Helper()
-	p, err := New(packets[0].Track, codec, DefaultConfig(), slog.New(slog.DiscardHandler))
+	p, err := New(packets[0].Track, codec, DefaultConfig(), discard)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -233,7 +235,7 @@ func TestFLV(t *testing.T) { testFLV(t, media.PCMA) }
 func long(tb testing.TB, packets int, stamp func(i int) time.Duration) (*Pipeline, *sink, *media.Packet) {
 	tb.Helper()
 	second := source(tb, media.PCMA, 1, sndtest.Tone(g711Rate, 1, g711Rate, 400, 0.3))
-	p, err := New(second[0].Track, media.PCMU, DefaultConfig(), slog.New(slog.DiscardHandler))
+	p, err := New(second[0].Track, media.PCMU, DefaultConfig(), discard)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -476,7 +478,6 @@ func TestTrackChange(t *testing.T) {
 }
 
 func TestRefuses(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
 	surround := (&oggopus.Head{Channels: 6, Family: 1, Streams: 4, Coupled: 2, Mapping: []uint8{0, 4, 1, 2, 3, 5}}).Append(nil)
 	for _, c := range []struct {
 		src *media.Track
@@ -493,7 +494,7 @@ func TestRefuses(t *testing.T) {
 		{&media.Track{Codec: media.Opus, Config: []byte("OpusHead")}, media.AAC},
 		{&media.Track{Codec: media.Opus, Config: surround}, media.AAC},
 	} {
-		if _, err := New(c.src, c.to, DefaultConfig(), log); err == nil {
+		if _, err := New(c.src, c.to, DefaultConfig(), discard); err == nil {
 			t.Errorf("%v to %v: no error", c.src, c.to)
 		}
 	}
