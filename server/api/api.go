@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"strings"
 	"time"
 
@@ -98,32 +99,48 @@ func handler(cfg Config, src Sources) http.Handler {
 	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", ok)
-	mux.Handle("GET /api/v1/info", guard(cfg.Token, func() any { return map[string]string{"version": src.Version} }))
-	mux.Handle("GET /api/v1/streams", guard(cfg.Token, func() any { return streams(src.Hub) }))
-	mux.Handle("GET /api/v1/sessions", guard(cfg.Token, func() any {
+	guarded := func(pattern string, h http.Handler) { mux.Handle(pattern, guard(cfg.Token, h)) }
+	guarded("GET /api/v1/info", values(func() any { return map[string]string{"version": src.Version} }))
+	guarded("GET /api/v1/streams", values(func() any { return streams(src.Hub) }))
+	guarded("GET /api/v1/sessions", values(func() any {
 		all := make(map[string]any, len(src.Sessions))
 		for name, f := range src.Sessions {
 			all[name] = f()
 		}
 		return all
 	}))
+	// The index serves the profiles by name; these are none of them.
+	guarded("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
+	guarded("GET /debug/pprof/cmdline", http.HandlerFunc(pprof.Cmdline))
+	guarded("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+	guarded("GET /debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
+	guarded("GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace))
 	return mux
 }
 
-func guard(token string, get func() any) http.Handler {
+// values serves what get returns as JSON.
+func values(get func() any) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(get())
+	})
+}
+
+// guard lets those through who give the token, where there is one.
+func guard(token string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if q := r.URL.Query().Get("token"); given == "" {
 			given = q
 		}
-		w.Header().Set("Content-Type", "application/json")
 		if token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(given)) != 1 {
+			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = w.Write([]byte(`{"error":"give the api token as Authorization: Bearer or ?token="}` + "\n"))
 			return
 		}
-		_ = json.NewEncoder(w).Encode(get())
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -52,6 +52,8 @@ func TestStreamsAreListed(t *testing.T) {
 	base := "http://" + s.Addr().String()
 	for path, want := range map[string]int{
 		"/healthz": 200, "/readyz": 200, "/api/v1/streams": 401, "/api/v1/streams?token=secret": 200, "/nothing": 404,
+		"/debug/pprof/goroutine?debug=1": 401, "/debug/pprof/goroutine?debug=1&token=secret": 200,
+		"/debug/pprof/heap": 401, "/debug/pprof/cmdline": 401, "/debug/pprof/cmdline?token=secret": 200,
 	} {
 		res, err := http.Get(base + path)
 		if err != nil {
