@@ -70,6 +70,20 @@ func (l *locator) candidates(remote netip.Addr, now time.Time) []string {
 	return list
 }
 
+// setMapped notes the addresses that STUN servers see.
+func (l *locator) setMapped(known map[string]netip.AddrPort) {
+	var list []netip.AddrPort
+	for _, a := range known {
+		if a.IsValid() && !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	slices.SortFunc(list, netip.AddrPort.Compare)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mapped = list
+}
+
 // serves reports whether a socket bound to listen gets what is sent to addr; a
 // public address is mapped to it by somebody else.
 func serves(listen, addr netip.Addr, public bool) bool {

@@ -16,6 +16,7 @@ import (
 	"sluice/server/hub"
 	"sluice/server/media"
 	"sluice/signaling"
+	"sluice/signaling/sdpfrag"
 )
 
 // patience is how long tests wait for what must happen.
@@ -271,4 +272,9 @@ func waitFor(t testing.TB, what string, cond func() bool) {
 			t.Fatalf("waited in vain for %s", what)
 		}
 	}
+}
+
+// frag is an ICE restart of a client that is nowhere.
+func frag() sdpfrag.Fragment {
+	return sdpfrag.Fragment{Ufrag: "abcd", Pwd: "abcdefghijklmnopqrstuvwx"}
 }

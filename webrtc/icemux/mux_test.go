@@ -352,3 +352,27 @@ func TestTCPFromStrangers(t *testing.T) {
 		})
 	}
 }
+
+func TestQuery(t *testing.T) {
+	m, server := newTestMux(t), newTestMux(t)
+	l, _ := server.open(t, "")
+	go func() {
+		// The query has no USERNAME, which is that of the empty ufrag here.
+		buf := make([]byte, 1500)
+		n, from, err := l.Agent(false, loopback).ReadFromAddrPort(buf)
+		if err != nil {
+			return
+		}
+		reply := append([]byte(nil), buf[:n]...)
+		binary.BigEndian.PutUint16(reply, bindingResponse)
+		reply = append(reply, 0, stunXORMapped, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0)
+		binary.BigEndian.PutUint16(reply[26:], 4242^stunCookie>>16)
+		binary.BigEndian.PutUint32(reply[28:], 0xcb007109^stunCookie)
+		binary.BigEndian.PutUint16(reply[2:], uint16(len(reply)-stunHeader))
+		_, _ = l.Agent(false, loopback).WriteToAddrPort(reply, from)
+	}()
+	got, err := m.Query(t.Context(), server.udp)
+	if err != nil || got != netip.MustParseAddrPort("203.0.113.9:4242") {
+		t.Errorf("Query = %v, %v", got, err)
+	}
+}

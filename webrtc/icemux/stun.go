@@ -3,6 +3,7 @@ package icemux
 import (
 	"bytes"
 	"encoding/binary"
+	"iter"
 )
 
 // STUN, RFC 8489 sections 5 and 14.
@@ -25,20 +26,28 @@ func isRequest(b []byte) bool {
 	return binary.BigEndian.Uint16(b)&stunClass == stunRequest
 }
 
+// attributes iterates over the attributes of a STUN message, up to the first that
+// is cut short.
+func attributes(b []byte) iter.Seq2[uint16, []byte] {
+	return func(yield func(uint16, []byte) bool) {
+		for b := b[stunHeader:]; len(b) >= 4; {
+			typ, n := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
+			b = b[4:]
+			if n > len(b) || !yield(typ, b[:n]) {
+				return
+			}
+			b = b[min((n+3)&^3, len(b)):]
+		}
+	}
+}
+
 // localUfrag returns the receiver's half of a STUN message's USERNAME, or nil.
 func localUfrag(b []byte) []byte {
-	b = b[stunHeader:]
-	for len(b) >= 4 {
-		typ, n := binary.BigEndian.Uint16(b), int(binary.BigEndian.Uint16(b[2:]))
-		b = b[4:]
-		if n > len(b) {
-			return nil
-		}
+	for typ, value := range attributes(b) {
 		if typ == stunUsername {
-			name, _, _ := bytes.Cut(b[:n], []byte{':'})
+			name, _, _ := bytes.Cut(value, []byte{':'})
 			return name
 		}
-		b = b[min((n+3)&^3, len(b)):]
 	}
 	return nil
 }
