@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/httpd"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -71,7 +72,7 @@ func Start(cfg Config, src Sources, log *slog.Logger) (*Server, error) {
 		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
 	}
 	s.addr = ln.Addr()
-	s.http = &http.Server{Handler: handler(cfg, src), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	s.http = &http.Server{Handler: httpd.BoundBody(handler(cfg, src), 10*time.Second), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
 	go func() {
 		defer close(s.done)
 		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {

@@ -36,6 +36,7 @@ type Route interface {
 // Bounds on clients that send their request slowly, or endlessly.
 const (
 	headerTimeout = 10 * time.Second
+	bodyTimeout   = 10 * time.Second
 	idleTimeout   = 2 * time.Minute
 	maxHeader     = 16 << 10
 )
@@ -70,7 +71,7 @@ func Start(cfg Config, tlsConfig *tls.Config, routes []Route, logger *slog.Logge
 			ln = tls.NewListener(ln, l.tls)
 		}
 		srv := &http.Server{
-			Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+			Handler: BoundBody(handler, bodyTimeout), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 			BaseContext: func(net.Listener) context.Context { return ctx },
 			// Broken requests and TLS handshakes are the client's affair.
 			ErrorLog: log.New(io.Discard, "", 0),
@@ -109,6 +110,20 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.running.Wait()
 	return errors.Join(errs...)
+}
+
+// BoundBody gives request bodies so much time to arrive, those that the handler
+// does not read included: the server reads a part of them itself to be able to
+// reuse the connection. http.Server.ReadTimeout would also end the context of
+// requests that are answered for longer. A handler may set its own deadline.
+func BoundBody(next http.Handler, limit time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body != http.NoBody {
+			// A writer without deadlines has no slow clients either.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limit))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func dispatch(routes []Route) http.Handler {

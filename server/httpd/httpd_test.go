@@ -100,6 +100,26 @@ func TestStopEndsRequestsThatStream(t *testing.T) {
 	}
 }
 
+func TestBodiesThatDoNotArriveEndTheConnection(t *testing.T) {
+	srv := httptest.NewServer(BoundBody(suffix("v"), 100*time.Millisecond))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /v HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nx"); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Errorf("got %q and %v, want an answer and the end of the connection", answer, err)
+	}
+}
+
 func TestAddressInUse(t *testing.T) {
 	s := start(t)
 	defer s.Stop(t.Context())
