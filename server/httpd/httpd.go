@@ -3,11 +3,11 @@
 package httpd
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log"
 	"log/slog"
 	"net"
@@ -73,8 +73,7 @@ func Start(cfg Config, tlsConfig *tls.Config, routes []Route, logger *slog.Logge
 		srv := &http.Server{
 			Handler: BoundBody(handler, bodyTimeout), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 			BaseContext: func(net.Listener) context.Context { return ctx },
-			// Broken requests and TLS handshakes are the client's affair.
-			ErrorLog: log.New(io.Discard, "", 0),
+			ErrorLog:    log.New(errorLog{logger}, "", 0),
 		}
 		s.servers = append(s.servers, srv)
 		s.running.Go(func() {
@@ -84,6 +83,19 @@ func Start(cfg Config, tlsConfig *tls.Config, routes []Route, logger *slog.Logge
 		})
 	}
 	return s, nil
+}
+
+// errorLog takes what net/http logs. Broken requests and TLS handshakes are the
+// client's affair; a handler that panicked is ours.
+type errorLog struct{ log *slog.Logger }
+
+func (e errorLog) Write(p []byte) (int, error) {
+	level := slog.LevelDebug
+	if bytes.HasPrefix(p, []byte("http: panic")) {
+		level = slog.LevelError
+	}
+	e.log.Log(context.Background(), level, "http server", "error", string(bytes.TrimSpace(p)))
+	return len(p), nil
 }
 
 // http1Only keeps HTTP/2 out: media is written to the connection itself.

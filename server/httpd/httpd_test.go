@@ -3,6 +3,7 @@ package httpd
 import (
 	"crypto/tls"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -117,6 +118,25 @@ func TestBodiesThatDoNotArriveEndTheConnection(t *testing.T) {
 	answer, err := io.ReadAll(conn)
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
 		t.Errorf("got %q and %v, want an answer and the end of the connection", answer, err)
+	}
+}
+
+func TestPanicsAreLogged(t *testing.T) {
+	var text strings.Builder
+	logger := slog.New(slog.NewTextHandler(&text, nil))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("ouch") }))
+	srv.Config.ErrorLog = log.New(errorLog{logger}, "", 0)
+	srv.Start()
+	if _, err := http.Get(srv.URL); err == nil {
+		t.Error("a panic was answered")
+	}
+	srv.Close()
+	if !strings.Contains(text.String(), "ouch") {
+		t.Errorf("the log says %q", text.String())
+	}
+	srv.Config.ErrorLog.Print("http: TLS handshake error from 192.0.2.1: EOF")
+	if strings.Contains(text.String(), "192.0.2.1") {
+		t.Errorf("a client's affair is logged: %q", text.String())
 	}
 }
 
