@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -100,9 +101,9 @@ func (s *Service) Publish(ctx context.Context, offer signaling.Offer) (signaling
 	return n, signaling.Answer{SDP: text}, nil
 }
 
-// choose agrees on one codec for each section and fills in the answer. RFC 9725
-// section 4.4.3: an offer with a section that has no codec in common is refused
-// as a whole.
+// choose agrees on the codecs in common, the server's favourite first, which is the
+// one that browsers then send. RFC 9725 section 4.4.3: an offer with a section that
+// has no codec in common is refused as a whole.
 func (n *ingest) choose(o *negotiate.Offer, a *negotiate.Answer) (kinds []media.Kind, err error) {
 	for i := range o.Sections {
 		s, as := &o.Sections[i], &a.Sections[i]
@@ -113,14 +114,12 @@ func (n *ingest) choose(o *negotiate.Offer, a *negotiate.Answer) (kinds []media.
 		if s.Kind == media.Audio {
 			want = n.svc.audio
 		}
-		codecs := s.Receive(want)
-		if len(codecs) == 0 {
+		as.Codecs = s.Receive(want)
+		if len(as.Codecs) == 0 {
 			return nil, &signaling.Error{Code: signaling.CodeUnsupported, Detail: fmt.Sprintf(
 				"no %s codec in common: this server takes %s, the offer has %s", s.Kind, codecList(want), codecList(s.Offered()))}
 		}
-		c := codecs[0]
-		as.Codecs = codecs[:1]
-		n.agree(s, as, c)
+		n.agree(s, as)
 		kinds = append(kinds, s.Kind)
 	}
 	if len(kinds) == 0 {
@@ -130,15 +129,7 @@ func (n *ingest) choose(o *negotiate.Offer, a *negotiate.Answer) (kinds []media.
 }
 
 // agree notes what one section's packets look like.
-func (n *ingest) agree(s *negotiate.Section, as *negotiate.AnswerSection, c negotiate.Codec) {
-	repaired := make(map[uint32]uint32)
-	for main, rtx := range s.RTX {
-		repaired[rtx] = main
-	}
-	n.formats[c.PT] = format{Codec: c, kind: s.Kind}
-	if c.RTX != 0 {
-		n.formats[c.RTX] = format{Codec: c, kind: s.Kind, rtx: true, repaired: repaired}
-	}
+func (n *ingest) agree(s *negotiate.Section, as *negotiate.AnswerSection) {
 	var x extensions
 	use := func(uri string, id *uint8) {
 		if s.Extensions[uri] != 0 {
@@ -146,19 +137,30 @@ func (n *ingest) agree(s *negotiate.Section, as *negotiate.AnswerSection, c nego
 			as.Extensions = append(as.Extensions, uri)
 		}
 	}
-	if c.TransportCC {
+	if slices.ContainsFunc(as.Codecs, func(c negotiate.Codec) bool { return c.TransportCC }) {
 		use(negotiate.ExtTransportCC, &x.transportCC)
 	}
 	if x.transportCC != 0 && n.feedback == nil {
 		n.feedback = twcc.NewRecorder(n.ssrc)
 	}
-	as.Codecs[0].TransportCC = x.transportCC != 0
 	if len(s.RIDs) > 0 {
 		var mid uint8
 		use(negotiate.ExtMID, &mid)
 		use(negotiate.ExtRID, &x.rid)
 		use(negotiate.ExtRepairedRID, &x.repairedRID)
 		as.RIDs = s.RIDs
+	}
+	repaired := make(map[uint32]uint32)
+	for main, rtx := range s.RTX {
+		repaired[rtx] = main
+	}
+	for i := range as.Codecs {
+		c := &as.Codecs[i]
+		c.TransportCC = c.TransportCC && x.transportCC != 0
+		n.formats[c.PT] = format{Codec: *c, kind: s.Kind}
+		if c.RTX != 0 {
+			n.formats[c.RTX] = format{Codec: *c, kind: s.Kind, rtx: true, repaired: repaired}
+		}
 	}
 	n.extensions[s.Kind] = x
 	n.layers[s.Kind] = &layers{}

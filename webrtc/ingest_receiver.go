@@ -79,6 +79,10 @@ func (n *ingest) RTP(h *pionrtp.Header, packet []byte, arrival time.Time) {
 		p.Payload = p.Payload[2:]
 		r.repaired++
 	} else {
+		if r != nil && r.codec.codec != f.Codec.Codec {
+			n.drop(r) // the publisher has changed to another codec that was agreed
+			r = nil
+		}
 		if r == nil {
 			if r = n.newReceiver(f, h, x, arrival); r == nil {
 				return
@@ -149,6 +153,13 @@ func (n *ingest) repairs(f format, h *pionrtp.Header, x extensions) *receiver {
 		f.repaired[h.SSRC] = found.ssrc
 	}
 	return found
+}
+
+func (n *ingest) drop(r *receiver) {
+	n.receivers = slices.DeleteFunc(n.receivers, func(o *receiver) bool { return o == r })
+	if l := n.layers[r.kind]; l.active == r {
+		l.active = nil
+	}
 }
 
 // forgetSilent drops sources that have not been heard for a while.
