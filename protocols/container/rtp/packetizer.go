@@ -66,6 +66,11 @@ type PacketizerConfig struct {
 	// its own. WebRTC needs it, as its SDP carries none.
 	InsertConfig bool
 
+	// LayerIndices adds layer indices to VP9, for one layer. WebRTC needs it:
+	// browsers drop pictures without. ffmpeg, which follows an early draft,
+	// cannot read them.
+	LayerIndices bool
+
 	// PictureID is the first picture ID of VP8 and VP9, of which 15 bits count.
 	PictureID uint16
 }
@@ -89,7 +94,7 @@ func NewPacketizer(c media.Codec, cfg PacketizerConfig) (Packetizer, error) {
 	case media.VP8:
 		return &vp8Packetizer{size: size, id: cfg.PictureID}, nil
 	case media.VP9:
-		return &vp9Packetizer{size: size, id: cfg.PictureID}, nil
+		return &vp9Packetizer{size: size, id: cfg.PictureID, layers: cfg.LayerIndices}, nil
 	case media.AAC:
 		return aacPacketizer{size: size}, nil
 	case media.Opus:

@@ -18,21 +18,22 @@ const (
 	vp9Structure = 0x02 // V: scalability structure
 )
 
-// Sizes of what vp9Packetizer writes: flags and a picture ID of two bytes,
-// then a reference, or a scalability structure with one layer's size.
+// Sizes of what vp9Packetizer writes: flags, picture ID and layer indices at
+// most, and a scalability structure with one layer's size.
 const (
-	vp9Head      = 3
-	vp9Reference = 1
-	vp9Size      = 5
+	vp9Head = 5
+	vp9Size = 5
 )
 
-// vp9Packetizer packs VP9 in flexible mode (RFC 9628 4.2). It sends a
-// superframe as one layer frame, and names the picture before as the reference
-// of each that is no key frame: that claims more than the truth where pictures
-// are disposable, and never less.
+// vp9Packetizer packs VP9 in non-flexible mode (RFC 9628 4.2), as one layer: a
+// superframe is sent as one layer frame, and each picture that is no key frame
+// counts as one that refers to the picture before. That claims more than the
+// truth where pictures are disposable, and never less.
 type vp9Packetizer struct {
-	size int
-	id   uint16 // picture ID of the next frame, 15 bits of it
+	size   int
+	layers bool   // write layer indices
+	id     uint16 // picture ID of the next frame, 15 bits of it
+	tl0    uint8  // TL0PICIDX of the next frame
 }
 
 // Append implements Packetizer.
@@ -41,7 +42,7 @@ func (z *vp9Packetizer) Append(dst []Payload, p *media.Packet) ([]Payload, error
 		return dst, fmt.Errorf("%w: empty VP9 frame", ErrMalformed)
 	}
 	parts, size := divide(len(p.Payload), z.size-vp9Head-vp9Size)
-	buf := make([]byte, 0, len(p.Payload)+parts*(vp9Head+vp9Reference)+vp9Size)
+	buf := make([]byte, 0, len(p.Payload)+parts*vp9Head+vp9Size)
 	for rest := p.Payload; len(rest) > 0; {
 		n := min(size, len(rest))
 		from := len(buf)
@@ -51,13 +52,17 @@ func (z *vp9Packetizer) Append(dst []Payload, p *media.Packet) ([]Payload, error
 		dst = append(dst, Payload{Data: buf[from:len(buf):len(buf)], Marker: len(rest) == 0})
 	}
 	z.id = (z.id + 1) & 0x7fff
+	z.tl0++
 	return dst, nil
 }
 
 // appendDescriptor appends the descriptor of one packet. The first of a key
 // frame has the scalability structure, which tells receivers the size.
 func (z *vp9Packetizer) appendDescriptor(dst []byte, p *media.Packet, begin, end bool) []byte {
-	flags := byte(vp9PictureID | vp9Flexible)
+	flags := byte(vp9PictureID)
+	if z.layers {
+		flags |= vp9Layers
+	}
 	if begin {
 		flags |= vp9Begin
 	}
@@ -65,16 +70,21 @@ func (z *vp9Packetizer) appendDescriptor(dst []byte, p *media.Packet, begin, end
 		flags |= vp9End
 	}
 	if !p.Key {
-		dst = append(dst, flags|vp9Predicted)
-		dst = binary.BigEndian.AppendUint16(dst, 0x8000|z.id)
-		return append(dst, 1<<1) // P_DIFF 1, N 0
+		flags |= vp9Predicted
 	}
 	w, h := p.Track.Width, p.Track.Height
-	if !begin || w < 1 || h < 1 || w > 0xffff || h > 0xffff {
-		return binary.BigEndian.AppendUint16(append(dst, flags), 0x8000|z.id)
+	structure := p.Key && begin && w > 0 && h > 0 && w <= 0xffff && h <= 0xffff
+	if structure {
+		flags |= vp9Structure
 	}
-	dst = binary.BigEndian.AppendUint16(append(dst, flags|vp9Structure), 0x8000|z.id)
-	dst = append(dst, 0x10) // N_S 0 (one layer), Y (its size follows), no G
-	dst = binary.BigEndian.AppendUint16(dst, uint16(w))
-	return binary.BigEndian.AppendUint16(dst, uint16(h))
+	dst = binary.BigEndian.AppendUint16(append(dst, flags), 0x8000|z.id)
+	if z.layers {
+		dst = append(dst, 0, z.tl0) // TID, U, SID and D are 0
+	}
+	if structure {
+		dst = append(dst, 0x10) // N_S 0 (one layer), Y (its size follows), no G
+		dst = binary.BigEndian.AppendUint16(dst, uint16(w))
+		dst = binary.BigEndian.AppendUint16(dst, uint16(h))
+	}
+	return dst
 }
