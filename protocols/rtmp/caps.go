@@ -45,9 +45,9 @@ func (c Capabilities) Takes(fourCC string) bool {
 // Enhanced reports whether the peer announced Enhanced RTMP at all.
 func (c Capabilities) Enhanced() bool { return len(c.FourCCs) > 0 || c.Ex != 0 }
 
-// ownCapabilities is what both sides of this package announce: every codec is
-// passed on, what can't be carried further is refused there.
-func ownCapabilities() Capabilities {
+// AllCapabilities is what a peer announces that passes everything on. This
+// package's servers do, and its clients unless told otherwise.
+func AllCapabilities() Capabilities {
 	return Capabilities{
 		FourCCs: map[string]FourCCMask{"*": CanForward},
 		Ex:      ExReconnect | ExMultitrack | ExModEx | ExNanoOffset,

@@ -35,7 +35,7 @@ func TestCapabilities(t *testing.T) {
 		},
 		{
 			name:     "everything",
-			announce: ownCapabilities().properties(),
+			announce: AllCapabilities().properties(),
 			want:     Capabilities{FourCCs: map[string]FourCCMask{"*": 7}, Ex: 15},
 			takes:    []string{"hvc1", "av01", "fLaC"},
 		},

@@ -19,6 +19,9 @@ type Client struct {
 	Options Options
 	// TLS is the configuration for rtmps; nil means the system's roots.
 	TLS *tls.Config
+	// Caps is what the client announces. The zero value asks for what players
+	// without Enhanced RTMP understand.
+	Caps Capabilities
 	// UserAgent is sent as flashVer; "" sends one that servers know.
 	UserAgent string
 	// Dial opens the TCP connection; nil means a net.Dialer.
@@ -28,8 +31,9 @@ type Client struct {
 // maxHops bounds redirects and attempts to authenticate.
 const maxHops = 5
 
-// NewClient returns a client with the default options.
-func NewClient() *Client { return &Client{Options: DefaultOptions()} }
+// NewClient returns a client with the default options that takes all codecs,
+// in the forms of Enhanced RTMP.
+func NewClient() *Client { return &Client{Options: DefaultOptions(), Caps: AllCapabilities()} }
 
 // clientConn is the client's side of a connection.
 type clientConn struct {
@@ -90,7 +94,7 @@ func (c *Client) dialOnce(ctx context.Context, t target, auth string) (*clientCo
 	cc := &clientConn{conn: newConn(ctx, nc, c.Options), target: t}
 	err = cc.offerHandshake()
 	if err == nil {
-		err = cc.connect(c.UserAgent, auth)
+		err = cc.connect(c, auth)
 	}
 	if err == nil {
 		err = cc.createStream()
@@ -131,7 +135,7 @@ func (c *Client) open(ctx context.Context, t target) (net.Conn, error) {
 }
 
 // connect sends the connect command and waits for its answer.
-func (c *clientConn) connect(userAgent, auth string) error {
+func (c *clientConn) connect(cl *Client, auth string) error {
 	t := c.target
 	if auth != "" {
 		sep := "?"
@@ -140,10 +144,11 @@ func (c *clientConn) connect(userAgent, auth string) error {
 		}
 		t.app += sep + auth
 	}
+	userAgent := cl.UserAgent
 	if userAgent == "" {
 		userAgent = "FMLE/3.0 (compatible; FMSc/1.0)"
 	}
-	object := append(amf.Object{
+	object := amf.Object{
 		{Name: "app", Value: t.app},
 		{Name: "type", Value: "nonprivate"},
 		{Name: "flashVer", Value: userAgent},
@@ -154,7 +159,10 @@ func (c *clientConn) connect(userAgent, auth string) error {
 		{Name: "videoCodecs", Value: 252},
 		{Name: "videoFunction", Value: 1},
 		{Name: "objectEncoding", Value: 0},
-	}, ownCapabilities().properties()...)
+	}
+	if cl.Caps.Enhanced() {
+		object = append(object, cl.Caps.properties()...)
+	}
 	m, err := message.Command{Name: "connect", Transaction: c.nextCall(), Object: object}.Message(0)
 	if err != nil {
 		return err

@@ -2,8 +2,10 @@ package rtmp
 
 import (
 	"context"
+	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,14 +48,17 @@ func hashes(t *testing.T, input string) string {
 	return mustFFmpeg(t, "-i", input, "-c", "copy", "-f", "framehash", "-hash", "md5", "-")
 }
 
-// packets drops what is not about a packet, and the times, which players
-// shift to their own start.
+// packets makes a line for each packet: stream, composition time, hash. The
+// times themselves are left out, as players shift them to their own start.
 func packets(hashes string) (list []string) {
 	for line := range strings.Lines(hashes) {
-		fields := strings.Split(line, ",")
-		if !strings.HasPrefix(line, "#") && len(fields) > 5 {
-			list = append(list, strings.TrimSpace(fields[0])+" "+strings.TrimSpace(fields[len(fields)-1]))
+		f := strings.Split(strings.ReplaceAll(line, " ", ""), ",")
+		if strings.HasPrefix(line, "#") || len(f) < 6 {
+			continue
 		}
+		dts, _ := strconv.Atoi(f[1])
+		pts, _ := strconv.Atoi(f[2])
+		list = append(list, fmt.Sprintf("%s %d %s", f[0], pts-dts, strings.TrimSpace(f[5])))
 	}
 	return list
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -207,7 +208,7 @@ func startServer(t *testing.T, h Handler, change ...func(*Server)) *server {
 }
 
 func (s *server) check(t *testing.T, err error) {
-	if err != ErrServerClosed {
+	if !errors.Is(err, ErrServerClosed) {
 		t.Errorf("serve: %v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"sync"
 
-	"sluice/protocols/container/amf"
 	"sluice/protocols/rtmp/message"
 )
 
@@ -86,7 +85,9 @@ func (s *PlaySession) finish(err error) {
 	s.c.cancel(err)
 }
 
-// Accept tells the peer that the stream begins.
+// Accept tells the peer that the stream begins. It does without the data
+// messages that Flash Media Server sends here, |RtmpSampleAccess and
+// NetStream.Data.Start: ffmpeg takes them for a third track.
 func (s *PlaySession) Accept() error {
 	s.mu.Lock()
 	again := s.accepted
@@ -98,18 +99,11 @@ func (s *PlaySession) Accept() error {
 	name := s.Request.Path
 	reset, err1 := onStatus(s.id, "status", CodePlayReset, "Playing and resetting "+name)
 	start, err2 := onStatus(s.id, "status", CodePlayStart, "Started playing "+name)
-	access, err3 := s.data("|RtmpSampleAccess", true, true)
-	data, err4 := s.data("onStatus", amf.Object{{Name: "code", Value: CodeDataStart}})
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err1, err2); err != nil {
 		return err
 	}
 	begin := message.Event{Type: message.StreamBegin, Value: s.id}
-	return s.c.write(begin.Message(), reset, start, access, data)
-}
-
-func (s *PlaySession) data(name string, args ...amf.Value) (message.Message, error) {
-	b, err := message.Data{Name: name, Args: args}.Body()
-	return message.Message{Type: message.DataAMF0, StreamID: s.id, Body: b}, err
+	return s.c.write(begin.Message(), reset, start)
 }
 
 // StreamID is the message stream that the peer plays on.
@@ -149,6 +143,11 @@ func (s *PlaySession) UnpublishNotify() error {
 	}
 	eof := message.Event{Type: message.StreamEOF, Value: s.id}
 	return s.c.write(eof.Message(), m)
+}
+
+// Warn tells the peer what is wrong with the stream, which goes on.
+func (s *PlaySession) Warn(text string) error {
+	return s.c.status(s.id, "warning", CodePlayNoSupportedTrack, text)
 }
 
 // SetNoDelay turns TCP_NODELAY on or off. It is on at first, as the set-up

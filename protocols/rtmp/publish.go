@@ -41,8 +41,8 @@ func (c *serverConn) startPublish(id uint32, st *netStream, name string) error {
 		return c.status(id, "status", CodeUnpublishSuccess, s.Request.Path+" is now unpublished")
 	case s.failed != nil && cause == nil:
 		return s.failed // the connection itself
-	case errors.Is(cause, ErrServerClosed):
-		return cause
+	case errors.Is(err, ErrServerClosed), errors.Is(cause, ErrServerClosed):
+		return ErrServerClosed
 	case err == nil:
 		c.tell(id, "status", CodeUnpublishSuccess, "the server has ended the stream")
 		return errEnded

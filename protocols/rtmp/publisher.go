@@ -2,6 +2,7 @@ package rtmp
 
 import (
 	"context"
+	"net"
 	"sync"
 
 	"sluice/protocols/rtmp/message"
@@ -76,6 +77,15 @@ func (p *Publisher) read() {
 // Caps returns what the server announced.
 func (p *Publisher) Caps() Capabilities { return p.c.caps }
 
+// StreamID is the message stream that the server has given.
+func (p *Publisher) StreamID() uint32 { return p.c.id }
+
+// ChunkSize is the chunk size that was announced to the server.
+func (p *Publisher) ChunkSize() int { return p.c.opts.ChunkSize }
+
+// Context ends with the session.
+func (p *Publisher) Context() context.Context { return p.c.ctx }
+
 // Done is closed when the server has ended the session; Err then says why.
 func (p *Publisher) Done() <-chan struct{} { return p.c.ctx.Done() }
 
@@ -92,6 +102,15 @@ func (p *Publisher) Write(list ...message.Message) error {
 		list[i].StreamID = p.c.id
 	}
 	return p.c.write(list...)
+}
+
+// WriteChunks sends what chunk.Append has made for StreamID and ChunkSize, in
+// one system call. The list of buffers is consumed, their bytes are not.
+func (p *Publisher) WriteChunks(bufs net.Buffers) error {
+	if err := p.Err(); err != nil {
+		return err
+	}
+	return p.c.writeChunks(bufs)
 }
 
 // Sent returns how many bytes have been sent.

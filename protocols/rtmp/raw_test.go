@@ -204,7 +204,7 @@ func TestAggregateOfAPublisher(t *testing.T) {
 	c.call(t, 0, "createStream", nil)
 	c.say(t, 1, "publish", "one")
 	c.expect(t, CodePublishStart)
-	meta := media()[0]
+	meta := samples()[0]
 	var body []byte
 	for _, m := range []message.Message{meta, {Type: message.Video, Timestamp: 7, Body: []byte("v")}, {Type: message.Audio, Timestamp: 9, Body: []byte("a")}} {
 		body = message.AppendPart(body, m)

@@ -53,7 +53,6 @@ func (c *serverConn) run() error {
 	err := c.loop()
 	c.cancel(err)
 	c.plays.Wait()
-	err = context.Cause(c.ctx)
 	c.goodbye(err)
 	return err
 }
@@ -171,7 +170,7 @@ func (c *serverConn) connect(cmd message.Command) error {
 		encoding = 3
 	}
 	// Enhanced RTMP leaves open in which of the two objects clients look.
-	caps := ownCapabilities().properties()
+	caps := AllCapabilities().properties()
 	answer, err := message.Command{
 		Name: "_result", Transaction: cmd.Transaction,
 		Object: append(amf.Object{

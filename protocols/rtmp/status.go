@@ -29,11 +29,12 @@ const (
 	CodePlayStreamNotFound  = "NetStream.Play.StreamNotFound"
 	CodePlayPublishNotify   = "NetStream.Play.PublishNotify"
 	CodePlayUnpublishNotify = "NetStream.Play.UnpublishNotify"
-	CodeDataStart           = "NetStream.Data.Start"
-	CodePauseNotify         = "NetStream.Pause.Notify"
-	CodeUnpauseNotify       = "NetStream.Unpause.Notify"
-	CodeSeekNotify          = "NetStream.Seek.Notify"
-	CodeSeekFailed          = "NetStream.Seek.Failed"
+	// CodePlayNoSupportedTrack: some track of the stream can't be sent.
+	CodePlayNoSupportedTrack = "NetStream.Play.NoSupportedTrackFound"
+	CodePauseNotify          = "NetStream.Pause.Notify"
+	CodeUnpauseNotify        = "NetStream.Unpause.Notify"
+	CodeSeekNotify           = "NetStream.Seek.Notify"
+	CodeSeekFailed           = "NetStream.Seek.Failed"
 )
 
 // StatusError is an error as a status on the wire: what a handler returns to

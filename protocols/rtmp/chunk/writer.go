@@ -81,6 +81,12 @@ func Append(dst []byte, chunkSize int, id uint32, m message.Message) ([]byte, er
 	return appendChunks(dst, chunkSize, 0, id, h.timestamp, h, m.Body), nil
 }
 
+// Size returns the room that Append needs at most for a body of n bytes.
+func Size(chunkSize, n int) int {
+	const basic, whole, ext = 3, 11, 4
+	return basic + whole + ext + n + (n/chunkSize)*(basic+ext)
+}
+
 func headerOf(id uint32, m message.Message) (header, error) {
 	if id < 2 || id > 65599 {
 		return header{}, fmt.Errorf("%w: chunk stream id %d", ErrInvalid, id)

@@ -1,0 +1,381 @@
+package rtmp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"sluice/protocols/container/flv"
+	"sluice/protocols/rtmp/chunk"
+	"sluice/protocols/rtmp/message"
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+// HandlePlay sends a stream of the hub to a peer.
+func (h *handler) HandlePlay(ctx context.Context, s *PlaySession) error {
+	f := playForm(s.Request.Caps)
+	v, err := h.hub.Play(ctx, session(s.Request), f.accept)
+	if err != nil {
+		return wireError(err, hub.ActionPlay)
+	}
+	err = s.Accept()
+	if err == nil {
+		err = s.SetNoDelay(h.cfg.NoDelay)
+	}
+	if err == nil {
+		f.streamID, f.chunkSize = s.StreamID(), s.ChunkSize()
+		err = deliver(v, f, &playOutput{PlaySession: s, log: h.log}, h.cfg.UnpublishNotify)
+	}
+	v.Close(err)
+	return wireError(err, hub.ActionPlay)
+}
+
+// pushGrace is how long a push waits for a publisher that has left.
+const pushGrace = 10 * time.Second
+
+// Push publishes a stream of the hub on another server, until the stream or
+// the connection ends.
+func Push(ctx context.Context, c *Client, url string, h *hub.Hub, sess hub.Session, log *slog.Logger) error {
+	p, err := c.Publish(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	f := pushForm(p.Caps())
+	f.streamID, f.chunkSize = p.StreamID(), p.ChunkSize()
+	v, err := h.Play(ctx, sess, f.accept)
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(p.Context(), func() { v.Close(p.Err()) })()
+	err = deliver(v, f, &pushOutput{Publisher: p, log: log}, pushGrace)
+	v.Close(err)
+	return err
+}
+
+// form is how a peer wants its stream. All peers of a form share bytes.
+type form struct {
+	flv       flv.Form
+	accept    hub.Codecs
+	streamID  uint32
+	chunkSize int
+}
+
+// legacy are the codecs that need no Enhanced RTMP.
+var legacy = []media.Codec{media.H264, media.H265, media.AAC, media.MP3, media.PCMA, media.PCMU, media.Script}
+
+// playForm is the form for a player: what it has not announced it does not
+// get, but for HEVC by its number, which can't be announced.
+func playForm(caps Capabilities) form {
+	f := form{accept: hub.Accept(legacy...)}
+	f.flv.Enhanced = caps.Enhanced()
+	f.flv.LegacyHEVC = !caps.Takes(flv.FourCC(media.H265))
+	f.flv.Nano = caps.Ex&(ExModEx|ExNanoOffset) == ExModEx|ExNanoOffset && caps.Takes("*")
+	f.accept |= announced(caps, media.AV1, media.VP8, media.VP9, media.Opus, media.FLAC, media.AC3, media.EAC3)
+	return f
+}
+
+// pushForm is the form for a server. Those that take HEVC, AV1 and VP9 often
+// don't announce it: encoders just send it.
+func pushForm(caps Capabilities) form {
+	f := form{accept: hub.Accept(legacy...) | hub.Accept(media.AV1, media.VP9)}
+	f.flv.Enhanced = true
+	f.accept |= announced(caps, media.VP8, media.Opus, media.FLAC, media.AC3, media.EAC3)
+	return f
+}
+
+func announced(caps Capabilities, codecs ...media.Codec) (set hub.Codecs) {
+	for _, c := range codecs {
+		if caps.Takes(flv.FourCC(c)) {
+			set |= hub.Accept(c)
+		}
+	}
+	return set
+}
+
+// unit is an entry of the wire log: the chunks of one message, or an event of
+// the stream.
+type unit struct {
+	event hub.Event
+	head  *hub.Head // metadata and sequence headers, which must come before
+	data  []byte
+	kind  media.Kind
+	key   bool
+}
+
+func (f form) format() hub.Format[unit] {
+	return hub.Format[unit]{
+		Key:  fmt.Sprintf("rtmp %+v", f),
+		New:  func() hub.Encoder[unit] { return &encoder{form: f} },
+		Ride: true,
+	}
+}
+
+// encoder turns a stream's packets into chunks. Each message has a whole
+// header, so that its bytes mean the same to every player.
+type encoder struct {
+	form   form
+	tracks *media.Tracks
+	head   *hub.Head
+	body   []byte // scratch
+}
+
+// Encode makes one unit of a packet or event.
+func (e *encoder) Encode(item hub.Item, emit func(unit, int)) error {
+	p := item.Packet
+	if p == nil {
+		emit(unit{event: item.Event}, 0)
+		return nil
+	}
+	if item.Tracks != e.tracks {
+		head, err := e.newHead(*item.Tracks, p)
+		if err != nil {
+			return err
+		}
+		e.tracks, e.head = item.Tracks, head
+	}
+	body, err := e.form.flv.AppendHeader(e.body[:0], p)
+	if err != nil {
+		return err
+	}
+	e.body = append(body, p.Payload...)
+	data, err := e.chunks(nil, flv.TypeOf(p.Kind()), e.form.flv.Timestamp(p), e.body)
+	if err != nil {
+		return err
+	}
+	emit(unit{head: e.head, data: data, kind: p.Kind(), key: p.Key}, len(data))
+	return nil
+}
+
+// newHead returns the metadata and the sequence headers. The metadata has
+// time 0, whenever it comes: ffmpeg makes a subtitle track of any other.
+func (e *encoder) newHead(ts media.Tracks, p *media.Packet) (*hub.Head, error) {
+	timestamp := e.form.flv.Timestamp(p)
+	metadata, err := e.form.flv.Metadata(ts)
+	if err != nil {
+		return nil, err
+	}
+	b, err := e.chunks(nil, flv.TagScript, 0, metadata)
+	for _, t := range ts.Media() {
+		var body []byte
+		if err == nil {
+			body, err = e.form.flv.AppendSequenceHeader(nil, t)
+		}
+		if err == nil && len(body) > 0 {
+			b, err = e.chunks(b, flv.TypeOf(t.Codec.Kind()), timestamp, body)
+		}
+	}
+	return &hub.Head{Bytes: b}, err
+}
+
+// chunks appends the chunks of one message, with one allocation.
+func (e *encoder) chunks(dst []byte, t flv.TagType, timestamp uint32, body []byte) ([]byte, error) {
+	m := message.Message{
+		Type: message.Type(t), StreamID: e.form.streamID, Timestamp: int64(timestamp), Body: body,
+	}
+	if dst == nil {
+		dst = make([]byte, 0, chunk.Size(e.form.chunkSize, len(body)))
+	}
+	return chunk.Append(dst, e.form.chunkSize, chunk.StreamFor(m.Type), m)
+}
+
+// output is a peer that a stream is delivered to.
+type output interface {
+	Wants() Wants
+	WriteChunks(bufs net.Buffers) error
+	// Refuse tells which tracks can't be sent; an error ends the session.
+	Refuse(v *hub.Viewer) error
+	// Unpublished tells that the publisher has been away for the grace time.
+	Unpublished() error
+	// Published tells that it is back.
+	Published() error
+}
+
+// errTick ends a wait, so that other things can be looked at.
+var errTick = errors.New("rtmp: tick")
+
+// batchSize is how many messages go into one write at most: half a second of
+// picture and sound and more.
+const batchSize = 64
+
+// delivery writes one viewer's stream to its peer.
+type delivery struct {
+	viewer *hub.Viewer
+	sub    *hub.Subscription[unit]
+	out    output
+	grace  time.Duration
+
+	head     *hub.Head
+	hidden   bool      // pictures are left out up to the next key frame
+	gone     time.Time // when the publisher left; zero while it is there
+	notified bool      // the peer knows that
+}
+
+// deliver writes until the viewer, the format or the connection ends. grace
+// is how long the publisher may be away before the output is told.
+func deliver(v *hub.Viewer, f form, out output, grace time.Duration) error {
+	d := &delivery{viewer: v, sub: hub.Subscribe(v, f.format()), out: out, grace: grace}
+	defer d.sub.Close()
+	units := make([]unit, batchSize)
+	room := make(net.Buffers, 0, 2*batchSize)
+	for {
+		if err := d.wait(); err != nil {
+			return err
+		}
+		n, _ := d.sub.Read(units)
+		bufs := room[:0]
+		for _, u := range units[:n] {
+			var err error
+			if bufs, err = d.add(bufs, u); err != nil {
+				return err
+			}
+		}
+		clear(units[:n])
+		if err := d.write(bufs); err != nil {
+			return err
+		}
+		clear(room[:len(bufs)])
+	}
+}
+
+// wait waits for the next units. Meanwhile it looks after what has no units:
+// a stream with nothing for this peer, and a publisher that is away.
+func (d *delivery) wait() error {
+	for {
+		if d.head != nil && (d.gone.IsZero() || d.notified) {
+			return d.sub.Wait()
+		}
+		ctx, cancel := context.WithTimeoutCause(d.viewer.Context(), time.Second, errTick)
+		err := d.sub.WaitContext(ctx)
+		cancel()
+		if !errors.Is(err, errTick) {
+			return err
+		}
+		if d.head == nil {
+			if err := nothingPlayable(d.viewer); err != nil {
+				return err
+			}
+		} else if !d.notified && time.Since(d.gone) >= d.grace {
+			d.notified = true
+			if err := d.out.Unpublished(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// nothingPlayable returns an error that names the tracks of a stream which
+// has none that the viewer takes.
+func nothingPlayable(v *hub.Viewer) error {
+	refused := v.Refused()
+	if ts, ok := v.Stream().Tracks(); !ok || len(refused) < len(ts.Media()) || len(refused) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", hub.ErrNothingPlayable, names(refused))
+}
+
+func names(tracks []*media.Track) string {
+	text := ""
+	for i, t := range tracks {
+		if i > 0 {
+			text += " and "
+		}
+		text += t.Codec.String()
+	}
+	return text + " needs a player that announces it (Enhanced RTMP)"
+}
+
+// add appends what the peer is to be sent of a unit.
+func (d *delivery) add(bufs net.Buffers, u unit) (net.Buffers, error) {
+	switch u.event {
+	case hub.EventUnpublish:
+		d.gone = time.Now()
+		return bufs, nil
+	case hub.EventPublish:
+		d.gone = time.Time{}
+		if d.notified {
+			d.notified = false
+			return bufs, d.out.Published()
+		}
+		return bufs, nil
+	}
+	if !d.wanted(u) {
+		return bufs, nil
+	}
+	if u.head != d.head {
+		d.head = u.head
+		bufs = append(bufs, u.head.Bytes)
+		if err := d.out.Refuse(d.viewer); err != nil {
+			return bufs, err
+		}
+	}
+	return append(bufs, u.data), nil
+}
+
+// wanted applies pause, receiveAudio and receiveVideo. Pictures that were
+// left out come back with a key frame.
+func (d *delivery) wanted(u unit) bool {
+	w := d.out.Wants()
+	if u.kind == media.Video {
+		d.hidden = (d.hidden && !u.key) || w.Paused || !w.Video
+		return !d.hidden
+	}
+	return !w.Paused && (u.kind != media.Audio || w.Audio)
+}
+
+func (d *delivery) write(bufs net.Buffers) error {
+	size := 0
+	for _, b := range bufs {
+		size += len(b)
+	}
+	if size == 0 {
+		return nil
+	}
+	if err := d.out.WriteChunks(bufs); err != nil {
+		return err
+	}
+	d.viewer.Sent(size)
+	return nil
+}
+
+// playOutput is a player.
+type playOutput struct {
+	*PlaySession
+	log *slog.Logger
+}
+
+func (o *playOutput) Unpublished() error { return o.UnpublishNotify() }
+func (o *playOutput) Published() error   { return o.PublishNotify() }
+
+// Refuse names the tracks that can't be sent, in the log and to the player.
+func (o *playOutput) Refuse(v *hub.Viewer) error {
+	refused := v.Refused()
+	if len(refused) == 0 {
+		return nil
+	}
+	text := names(refused)
+	o.log.Warn("track not sent", "stream", v.Stream().Name(), "session", v.ID(), "reason", text)
+	return o.Warn(text)
+}
+
+// pushOutput is a server that the stream is pushed to.
+type pushOutput struct {
+	*Publisher
+	log *slog.Logger
+}
+
+func (o *pushOutput) Wants() Wants       { return Wants{Audio: true, Video: true} }
+func (o *pushOutput) Unpublished() error { return hub.ErrNoPublisher }
+func (o *pushOutput) Published() error   { return nil }
+
+// Refuse names the tracks that can't be sent, in the log.
+func (o *pushOutput) Refuse(v *hub.Viewer) error {
+	for _, t := range v.Refused() {
+		o.log.Warn("track not sent", "stream", v.Stream().Name(), "session", v.ID(), "codec", t.Codec)
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package rtmp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+
+	"sluice/server/hub"
+)
+
+// Service is a Server whose publishers and players are those of a hub.
+type Service struct {
+	server  *Server
+	addrs   []net.Addr
+	serving sync.WaitGroup
+}
+
+// Start listens and serves. certs is for RTMPS and may be nil where that is
+// off. A failure to listen is returned.
+func Start(cfg Config, certs *tls.Config, h *hub.Hub, log *slog.Logger) (*Service, error) {
+	s := &Service{server: &Server{
+		Handler:        &handler{cfg: cfg, hub: h, log: log},
+		Options:        cfg.options(),
+		MaxConnections: cfg.MaxConnections,
+		Log:            log,
+	}}
+	var listeners []net.Listener
+	for _, l := range []struct {
+		name, addr string
+		tls        bool
+	}{{"rtmp", cfg.Listen, false}, {"rtmps", cfg.ListenTLS, true}} {
+		if l.addr == "" {
+			continue
+		}
+		ln, err := net.Listen("tcp", l.addr)
+		if err != nil {
+			for _, open := range listeners {
+				err = errors.Join(err, open.Close())
+			}
+			return nil, fmt.Errorf("%s: %w", l.name, err)
+		}
+		s.addrs = append(s.addrs, ln.Addr())
+		log.Info("listening", "protocol", l.name, "address", ln.Addr())
+		if l.tls {
+			ln = tls.NewListener(ln, certs)
+		}
+		listeners = append(listeners, ln)
+	}
+	for _, ln := range listeners {
+		s.serving.Go(func() {
+			if err := s.server.Serve(ln); !errors.Is(err, ErrServerClosed) {
+				log.Error("listener failed", "address", ln.Addr(), "error", err)
+			}
+		})
+	}
+	return s, nil
+}
+
+// Addrs returns the addresses listened on: RTMP, RTMPS, without those that
+// are off.
+func (s *Service) Addrs() []net.Addr { return s.addrs }
+
+// Connections returns how many connections are open.
+func (s *Service) Connections() int { return s.server.Connections() }
+
+// Stop closes the listeners, asks the peers that can to connect again later,
+// and waits for all sessions to end.
+func (s *Service) Stop(ctx context.Context) error {
+	err := s.server.Shutdown(ctx)
+	s.serving.Wait()
+	return err
+}
+
+// handler serves sessions from a hub; ingest.go and egress.go have its
+// methods.
+type handler struct {
+	cfg Config
+	hub *hub.Hub
+	log *slog.Logger
+}
+
+// HandleConnect admits everybody: what may be published and played depends
+// on the stream.
+func (*handler) HandleConnect(context.Context, *ConnectInfo) error { return nil }
+
+// session describes a request to the hub.
+func session(r Request) hub.Session {
+	protocol := "rtmp"
+	if r.TLS {
+		protocol = "rtmps"
+	}
+	return hub.Session{
+		Stream: r.Path, Protocol: protocol, Remote: r.Remote.String(), UserAgent: r.UserAgent,
+		Token: r.Query.Get("token"), Query: r.Query,
+	}
+}
+
+// wireError turns an error of the hub into what goes over the wire.
+func wireError(err error, action hub.Action) error {
+	code := CodePlayFailed
+	if action == hub.ActionPublish {
+		code = CodeFailed
+	}
+	switch {
+	case errors.Is(err, hub.ErrShutdown):
+		return ErrServerClosed
+	case errors.Is(err, hub.ErrBusy), errors.Is(err, hub.ErrReplaced):
+		code = CodePublishBadName
+	case errors.Is(err, hub.ErrBadName) && action == hub.ActionPublish:
+		code = CodePublishBadName
+	case errors.Is(err, hub.ErrBadName), errors.Is(err, hub.ErrNoPublisher):
+		code = CodePlayStreamNotFound
+	case errors.Is(err, hub.ErrUnauthorized) && action == hub.ActionPublish:
+		code = CodePublishDenied
+	case !isHubError(err):
+		return err // the connection's own
+	}
+	return &StatusError{Code: code, Description: err.Error()}
+}
+
+func isHubError(err error) bool {
+	for _, kind := range []error{hub.ErrUnauthorized, hub.ErrKicked, hub.ErrLimit, hub.ErrNothingPlayable} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	var codec *hub.CodecError
+	return errors.As(err, &codec)
+}
+
+var _ Handler = (*handler)(nil)
