@@ -169,6 +169,9 @@ func (d *Demuxer) picture(p picture) (track *media.Track, pkt *media.Packet, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("flv: %s frame: %w", p.codec, err)
 	}
+	if len(p.payload) == 0 {
+		return nil, nil, nil // nothing but a temporal delimiter
+	}
 	if p.key {
 		track = v.learn(p.codec, p.payload)
 	}
