@@ -1,0 +1,218 @@
+package e2e
+
+import (
+	_ "embed"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+//go:embed testdata/impair.js
+var impairScript string
+
+// markedVideo is a test picture whose left tenth has one brightness from top to
+// bottom, and another in each picture.
+const markedVideo = "color=black:size=4x45:rate=30,format=gray,geq=lum='16+28*mod(N,8)',scale=64:360:flags=neighbor,format=yuv420p[mark];" +
+	"testsrc2=size=576x360:rate=30,noise=alls=8:allf=t,format=yuv420p[rest];[mark][rest]hstack[v]"
+
+// marked makes a file of such pictures in four slices each, with a tone.
+func marked(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "marked.flv")
+	ffmpeg(t, "-v", "error", "-f", "lavfi", "-i", testAudio, "-filter_complex", markedVideo, "-map", "[v]", "-map", "0", "-t", "20",
+		"-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-x264-params", "slices=4:keyint=60:min-keyint=60",
+		"-b:v", "1500k", "-maxrate", "1500k", "-bufsize", "500k", "-c:a", "aac", "-b:a", "64k", "-ac", "2", "-f", "flv", file)
+	return file
+}
+
+// networks are the bad ones, each with what must hold there.
+var networks = []struct {
+	name string
+	impairment
+	repairs bool // packets are lost, so retransmissions must come
+}{
+	{"good network", impairment{}, false},
+	{"1 % loss", impairment{loss: 0.01}, true},
+	{"5 % loss", impairment{loss: 0.05}, true},
+	{"10 % loss", impairment{loss: 0.10}, true},
+	{"100 ms jitter", impairment{jitter: 100 * time.Millisecond}, false},
+	{"reordering within 30 ms", impairment{reorder: 30 * time.Millisecond}, false},
+	{"200 ms round trip", impairment{delay: 100 * time.Millisecond}, false},
+	{"200 ms round trip, 5 % loss", impairment{loss: 0.05, delay: 100 * time.Millisecond}, true},
+}
+
+// Bounds of a spell on a bad network. Pictures come at 30 a second.
+const (
+	spell       = 7 * time.Second
+	minFPS      = 20
+	maxFrozen   = 2.0 // seconds
+	maxKeyAsked = 6   // PLIs
+)
+
+// inbound is what a viewer's page says of its picture.
+type inbound struct {
+	Now   float64 // s, of the page's clock
+	State string
+	Torn  int
+	Shown int
+	Video struct {
+		FramesDecoded, FramesDropped, FreezeCount, NackCount, PliCount int
+		PacketsReceived, PacketsLost, RetransmittedPacketsReceived     int
+		TotalFreezesDuration                                           float64
+	}
+	Audio struct{ ConcealedSamples, TotalSamplesReceived, RetransmittedPacketsReceived float64 }
+}
+
+func (p *tab) inbound() inbound {
+	p.t.Helper()
+	return eval[inbound](p, `(async () => {
+		const s = await e2e.stats();
+		return { now: performance.now() / 1000, state: s.state, torn: e2e.torn, shown: e2e.frames, video: s.invideo ?? {}, audio: s.inaudio ?? {} };
+	})()`)
+}
+
+// lasts waits until so much of the page's time is over.
+func (p *tab) lasts(d time.Duration) {
+	p.t.Helper()
+	p.run(fmt.Sprintf("new Promise((resolve) => setTimeout(resolve, %d))", d.Milliseconds()))
+}
+
+// viewer opens a page that watches a stream of marked pictures through the path.
+func (b *chromium) viewer(path *badPath, stream string) *tab {
+	b.t.Helper()
+	p := b.open(b.blank)
+	p.run(impairScript)
+	p.run("e2e.watchTears()")
+	p.run(fmt.Sprintf("e2e.whep('%s/%s/whep')", path.url, stream))
+	p.until("pictures", "e2e.frames > 20")
+	return p
+}
+
+// TestTears shows that a torn picture is seen as such.
+func TestTears(t *testing.T) {
+	p := browse(t).open("about:blank")
+	p.run(impairScript)
+	spread := func(paint string) float64 {
+		return eval[float64](p, `(() => {
+			const canvas = new OffscreenCanvas(640, 360), c = canvas.getContext('2d');
+			const fill = (level, y, h) => { c.fillStyle = 'rgb(' + [level, level, level] + ')'; c.fillRect(0, y, 64, h); };
+			`+paint+`
+			return e2e.spread(canvas, 640, 360);
+		})()`)
+	}
+	if s := spread("fill(44, 0, 360)"); s > 2 {
+		t.Errorf("a whole picture has a spread of %v", s)
+	}
+	if s := spread("fill(44, 0, 360); fill(72, 180, 90)"); s < 20 {
+		t.Errorf("a torn picture has a spread of %v", s)
+	}
+}
+
+// TestWHEPOnBadNetworks: a viewer keeps playing whole pictures, and comes back from
+// the dark.
+func TestWHEPOnBadNetworks(t *testing.T) {
+	file := marked(t)
+	g := startWith(t, []string{"--demo"})
+	push(t, file, "rtmp://"+g.rtmp+"/live/marked", "-stream_loop", "-1")
+	g.live("live/marked", 2)
+	path := newBadPath(t, g)
+	b := browse(t)
+	p := b.viewer(path, "live/marked")
+	demo := b.open(b.blank)
+	demo.run(impairScript)
+	demo.run(fmt.Sprintf("e2e.whep('%s/live/demo/whep')", path.url))
+	demo.until("pictures of the demo", "e2e.frames > 20")
+
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) {
+			path.set(n.impairment)
+			p.lasts(time.Second) // what a change costs is no part of the spell
+			before, demoBefore, own := p.inbound(), demo.inbound(), g.videoSent(t, "live/marked")
+			p.lasts(spell)
+			checkSpell(t, "marked", n.repairs, before, p.inbound())
+			checkSpell(t, "demo", n.repairs, demoBefore, demo.inbound())
+			now := g.videoSent(t, "live/marked")
+			t.Logf("the gateway answered %d requests with packets and %d not", now.Resent-own.Resent, now.Unanswered-own.Unanswered)
+			if n.repairs && now.Resent == own.Resent {
+				t.Error("the gateway sent nothing again")
+			}
+		})
+	}
+	t.Run("five seconds of darkness", func(t *testing.T) {
+		path.set(impairment{dark: true})
+		p.lasts(5 * time.Second)
+		path.set(impairment{})
+		for name, page := range map[string]*tab{"marked": p, "demo": demo} {
+			recovers(t, name, page)
+		}
+		before := p.inbound()
+		p.lasts(3 * time.Second)
+		checkSpell(t, "after the dark", false, before, p.inbound())
+	})
+	if n := len(g.rtcSessions("live/marked")); n != 1 {
+		t.Errorf("%d sessions of one viewer", n)
+	}
+}
+
+// videoSent is what the API says of the picture of a stream's first viewer.
+func (g *gateway) videoSent(t *testing.T, stream string) (track struct{ Resent, Unanswered, KeyRequests int }) {
+	t.Helper()
+	for _, s := range g.rtcSessions(stream) {
+		for _, k := range s.Tracks {
+			if k.Kind == "video" {
+				track.Resent, track.Unanswered, track.KeyRequests = k.Resent, k.Unanswered, k.KeyRequests
+				return track
+			}
+		}
+	}
+	t.Errorf("the API has no picture of %s", stream)
+	return track
+}
+
+// checkSpell judges and reports a spell between two looks at a page.
+func checkSpell(t *testing.T, name string, repairs bool, a, b inbound) {
+	t.Helper()
+	seconds := b.Now - a.Now
+	fps := float64(b.Video.FramesDecoded-a.Video.FramesDecoded) / seconds
+	frozen := b.Video.TotalFreezesDuration - a.Video.TotalFreezesDuration
+	nacks, plis := b.Video.NackCount-a.Video.NackCount, b.Video.PliCount-a.Video.PliCount
+	repaired := b.Video.RetransmittedPacketsReceived - a.Video.RetransmittedPacketsReceived
+	t.Logf("%s: %.1f fps, %d freezes of %.2f s in all, %d NACKs, %d packets repaired, %d lost on the way, %d PLIs, %d torn of %d, sound concealed %.1f %%",
+		name, fps, b.Video.FreezeCount-a.Video.FreezeCount, frozen, nacks, repaired, b.Video.PacketsLost-a.Video.PacketsLost, plis,
+		b.Torn-a.Torn, b.Shown-a.Shown,
+		100*(b.Audio.ConcealedSamples-a.Audio.ConcealedSamples)/max(1, b.Audio.TotalSamplesReceived-a.Audio.TotalSamplesReceived))
+	if fps < minFPS {
+		t.Errorf("%s: only %.1f pictures a second", name, fps)
+	}
+	if frozen > maxFrozen {
+		t.Errorf("%s: frozen for %.2f s of %.1f s", name, frozen, seconds)
+	}
+	if repairs && (nacks == 0 || repaired == 0) {
+		t.Errorf("%s: %d NACKs and %d packets repaired: the loss has no effect", name, nacks, repaired)
+	}
+	if plis > maxKeyAsked {
+		t.Errorf("%s: %d PLIs", name, plis)
+	}
+	if b.Torn > a.Torn {
+		t.Errorf("%s: %d torn pictures", name, b.Torn-a.Torn)
+	}
+	if b.State != "connected" {
+		t.Errorf("%s: the connection is %s", name, b.State)
+	}
+}
+
+// maxRecovery is how long the picture may take to come back from the dark.
+const maxRecovery = 5 * time.Second
+
+// recovers waits for the picture to move again.
+func recovers(t *testing.T, name string, p *tab) {
+	t.Helper()
+	begin, frames := time.Now(), p.inbound().Video.FramesDecoded
+	p.until("pictures after the dark", fmt.Sprintf("(await e2e.stats()).invideo.framesDecoded > %d", frames+15))
+	took := time.Since(begin)
+	t.Logf("%s: 15 pictures came %v after the dark", name, took.Round(10*time.Millisecond))
+	if took > maxRecovery {
+		t.Errorf("%s: recovery took %v", name, took)
+	}
+}
