@@ -31,7 +31,7 @@ func (h *auHeader) present() bool {
 func (h *auHeader) read(r *bitReader, first bool) (int, error) {
 	size := h.constantSize
 	if h.size > 0 {
-		size = int(r.uint(h.size))
+		size = r.int(h.size)
 	}
 	index := h.indexDelta
 	if first {
@@ -102,7 +102,7 @@ func (d *aacDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, error
 			return dst, fmt.Errorf("%w: AAC access unit of %d bytes in %d", ErrMalformed, n, len(data))
 		}
 		if n > 0 {
-			dst = d.unit(dst, p.Timestamp+uint32(i)*d.ticks, data[:n:n]) //nolint:gosec // few
+			dst = d.unit(dst, p.Timestamp+uint32(i)*d.ticks, data[:n:n])
 		}
 		data = data[n:]
 	}
@@ -165,7 +165,7 @@ func (d *aacDepacketizer) skipAuxiliary(b []byte) ([]byte, error) {
 		return b, nil
 	}
 	r := bitReader{b: b}
-	r.skip(int(r.uint(d.header.auxiliary)))
+	r.skip(r.int(d.header.auxiliary))
 	if r.over {
 		return nil, fmt.Errorf("%w: auxiliary section ends early", ErrMalformed)
 	}

@@ -65,7 +65,7 @@ func (z *av1Packetizer) Append(dst []Payload, p *media.Packet) ([]Payload, error
 		}
 		for i, e := range elements[:n] {
 			if i < n-1 {
-				buf = av1.AppendLeb128(buf, uint64(e.to-e.from)) //nolint:gosec // positive
+				buf = av1.AppendLeb128(buf, uint64(e.to-e.from))
 			}
 			buf = appendOBUPart(buf, z.units[e.obu], e.from, e.to)
 		}

@@ -51,7 +51,7 @@ func (a *av1Assembler) push(payload []byte) error {
 			if n == 0 || size > uint64(len(rest)-n) {
 				return fmt.Errorf("%w: AV1 element ends early", ErrMalformed)
 			}
-			element, rest = rest[n:n+int(size)], rest[n+int(size):] //nolint:gosec // within rest
+			element, rest = rest[n:n+int(size)], rest[n+int(size):]
 		}
 		if err := a.add(element, len(rest) == 0 && head&av1Goes != 0); err != nil {
 			return err

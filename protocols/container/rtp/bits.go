@@ -1,5 +1,7 @@
 package rtp
 
+import "math"
+
 // bitReader reads the bit fields of AAC's payload formats, most significant bit
 // first. Reading past the end yields zeros and sets over.
 type bitReader struct {
@@ -33,6 +35,9 @@ func (r *bitReader) uint(n int) uint32 {
 	}
 	return v
 }
+
+// int reads a size of n bits, 32 at most; one above 31 bits becomes the largest.
+func (r *bitReader) int(n int) int { return int(min(r.uint(n), math.MaxInt32)) }
 
 // flag reads one bit.
 func (r *bitReader) flag() bool { return r.uint(1) == 1 }

@@ -24,7 +24,7 @@ func readLATMConfig(r *bitReader) (*latmConfig, error) {
 	}
 	c := new(latmConfig)
 	sameFraming := r.flag()
-	c.subFrames = int(r.uint(6)) + 1
+	c.subFrames = r.int(6) + 1
 	programs, layers := r.uint(4), r.uint(3)
 	if !sameFraming || programs > 0 || layers > 0 {
 		return nil, fmt.Errorf("%w: LATM with several programs or layers", ErrUnsupported)
@@ -57,32 +57,32 @@ func readLATMConfig(r *bitReader) (*latmConfig, error) {
 }
 
 // readLATMValue reads a LatmGetValue.
-func readLATMValue(r *bitReader) uint32 {
-	n := int(r.uint(2)) + 1
-	return r.uint(8 * n)
+func readLATMValue(r *bitReader) int {
+	n := r.int(2) + 1
+	return r.int(8 * n)
 }
 
 // readLATMSpecific reads the AudioSpecificConfig, whose size only version 1
 // tells.
 func readLATMSpecific(r *bitReader, sized bool) ([]byte, error) {
-	start, n := r.pos, 0
+	size := 0
 	if sized {
-		n = int(readLATMValue(r))
-		start = r.pos
-		r.skip(n)
-	} else {
-		if err := skipSpecific(r); err != nil {
-			return nil, err
-		}
-		n = r.pos - start
+		size = readLATMValue(r)
 	}
+	start := r.pos
+	if sized {
+		r.skip(size)
+	} else if err := skipSpecific(r); err != nil {
+		return nil, err
+	}
+	n := r.pos - start
 	if r.over || n > 8*256 {
 		return nil, fmt.Errorf("%w: AudioSpecificConfig of %d bits in LATM", ErrMalformed, n)
 	}
 	from := bitReader{b: r.b, pos: start}
 	asc := from.appendBytes(nil, n/8)
 	if rest := n % 8; rest > 0 {
-		asc = append(asc, byte(from.uint(rest)<<(8-rest))) //nolint:gosec // at most 8 bits
+		asc = append(asc, byte(from.uint(rest)<<(8-rest)))
 	}
 	return asc, nil
 }

@@ -85,7 +85,7 @@ func (d *latmDepacketizer) split(dst []Unit, element []byte) ([]Unit, error) {
 	for i := range d.config.subFrames {
 		n := 0
 		for more := true; more && !r.over; {
-			part := int(r.uint(8))
+			part := r.int(8)
 			n += part
 			more = part == 255
 		}
@@ -98,7 +98,7 @@ func (d *latmDepacketizer) split(dst []Unit, element []byte) ([]Unit, error) {
 		payload := r.appendBytes(make([]byte, 0, n), n)
 		dst = append(dst, Unit{
 			Track: d.track, Payload: payload, Lost: lost,
-			Timestamp: d.timestamp + uint32(i)*d.ticks, //nolint:gosec // at most 64
+			Timestamp: d.timestamp + uint32(i)*d.ticks,
 		})
 		lost = false
 	}
@@ -133,5 +133,5 @@ func aacTicks(asc []byte, clock int) uint32 {
 	if length == 0 {
 		length = 1024
 	}
-	return uint32((int64(length)*int64(clock) + int64(c.SampleRate)/2) / int64(c.SampleRate)) //nolint:gosec // a frame is short
+	return uint32((int64(length)*int64(clock) + int64(c.SampleRate)/2) / int64(c.SampleRate))
 }

@@ -121,7 +121,7 @@ func (a *nalAssembler) join(payload []byte) error {
 	}
 	a.opened = false
 	start := a.open + nal.LengthSize
-	binary.BigEndian.PutUint32(a.unit.b[a.open:], uint32(len(a.unit.b)-start)) //nolint:gosec // bounded by MaxUnit
+	binary.BigEndian.PutUint32(a.unit.b[a.open:], uint32(len(a.unit.b)-start))
 	return a.note(start)
 }
 

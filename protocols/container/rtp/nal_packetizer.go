@@ -117,7 +117,7 @@ func (z *nalPacketizer) Append(dst []Payload, p *media.Packet) ([]Payload, error
 			start := len(buf)
 			buf = z.syntax.aggregate(buf, rest[:n])
 			for _, u := range rest[:n] {
-				buf = binary.BigEndian.AppendUint16(buf, uint16(len(u))) //nolint:gosec // below the payload size
+				buf = binary.BigEndian.AppendUint16(buf, uint16(len(u)))
 				buf = append(buf, u...)
 			}
 			dst = append(dst, Payload{Data: buf[start:len(buf):len(buf)]})

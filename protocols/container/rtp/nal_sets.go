@@ -71,5 +71,5 @@ func firstUE(b []byte) uint32 {
 	if zeros > 16 {
 		return 1<<32 - 1
 	}
-	return uint32(v>>(40-2*zeros-1)) - 1 //nolint:gosec // at most 17 bits
+	return uint32(v>>(40-2*zeros-1)) - 1
 }

@@ -142,8 +142,12 @@ var h264Cases = []rxCase{
 	{
 		"padding changes nothing", false,
 		[]rx{
-			{payload: h264Sets, ts: 1}, {payload: "", ts: 1}, {payload: "65888001", ts: 1, marker: true},
-			{payload: "", ts: 1}, {payload: "", ts: 9, marker: true}, {payload: "41888002", ts: 2, marker: true},
+			{payload: h264Sets, ts: 1},
+			{payload: "", ts: 1},
+			{payload: "65888001", ts: 1, marker: true},
+			{payload: "", ts: 1},
+			{payload: "", ts: 9, marker: true},
+			{payload: "41888002", ts: 2, marker: true},
 		},
 		[]got{{payload: h264SetsOut + "0000000465888001", ts: 1, key: true}, {payload: "0000000441888002", ts: 2}},
 		nil,
@@ -257,7 +261,7 @@ func (c rxCase) run(t *testing.T, d Depacketizer) {
 	if diff := cmp.Diff(c.want, out, cmp.AllowUnexported(got{})); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}
-	if !slices.EqualFunc(errs, c.errs, func(e, want error) bool { return errors.Is(e, want) }) {
+	if !slices.EqualFunc(errs, c.errs, errors.Is) {
 		t.Errorf("errors %v, want %v", errs, c.errs)
 	}
 }

@@ -154,7 +154,7 @@ func (f Format) readAUHeader(d *aacDepacketizer) error {
 		*v.to = n
 	}
 	if duration > 0 {
-		d.ticks = uint32(duration) //nolint:gosec // positive
+		d.ticks = uint32(duration)
 	}
 	if h.size == 0 && h.constantSize == 0 && h.present() {
 		return fmt.Errorf("%w: AAC with headers that tell no size", ErrUnsupported)

@@ -25,28 +25,34 @@ var packetCases = []struct {
 }{
 	{
 		"plain", "80e012345678abcdcafebabe010203",
-		Packet{Payload: []byte{1, 2, 3}, Timestamp: 0x5678abcd, SSRC: 0xcafebabe, Sequence: 0x1234, PayloadType: 96, Marker: true}, true,
+		Packet{Payload: []byte{1, 2, 3}, Timestamp: 0x5678abcd, SSRC: 0xcafebabe, Sequence: 0x1234, PayloadType: 96, Marker: true},
+		true,
 	},
 	{"empty", "800000000000000000000000", Packet{Payload: []byte{}}, true},
 	{
 		"two CSRCs", "826000010000000200000003aaaaaaaabbbbbbbb07",
-		Packet{Payload: []byte{7}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96}, false,
+		Packet{Payload: []byte{7}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96},
+		false,
 	},
 	{
 		"extension", "906000010000000200000003bede0001ffffffff07",
-		Packet{Payload: []byte{7}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96}, false,
+		Packet{Payload: []byte{7}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96},
+		false,
 	},
 	{
 		"padding", "a060000100000002000000030700000003",
-		Packet{Payload: []byte{7, 0}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96}, false,
+		Packet{Payload: []byte{7, 0}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96},
+		false,
 	},
 	{
 		"padding only", "a06000010000000200000003000003",
-		Packet{Payload: []byte{}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96}, false,
+		Packet{Payload: []byte{}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96},
+		false,
 	},
 	{
 		"all of it", "b1600001000000020000000300000000bede0000070802",
-		Packet{Payload: []byte{7}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96}, false,
+		Packet{Payload: []byte{7}, Timestamp: 2, SSRC: 3, Sequence: 1, PayloadType: 96},
+		false,
 	},
 }
 

@@ -54,8 +54,11 @@ var vp9Cases = []rxCase{
 		},
 		[]got{
 			{payload: "824983420014100f1604aa", ts: 1, key: true},
-			{payload: "860001", ts: 2}, {payload: "860002", ts: 3}, {payload: "860003", ts: 4},
-			{payload: "860004", ts: 5}, {payload: "860005", ts: 6},
+			{payload: "860001", ts: 2},
+			{payload: "860002", ts: 3},
+			{payload: "860003", ts: 4},
+			{payload: "860004", ts: 5},
+			{payload: "860005", ts: 6},
 		},
 		nil,
 	},

@@ -28,7 +28,7 @@ func (s stream) send(t testing.TB, rnd *rand.Rand, frames, gop int) []sent {
 		f.payload = s.frame(rnd, f.key)
 		var err error
 		// Timestamps wrap on the way.
-		if f.packets, err = out.send(&media.Packet{Track: s.track, Key: f.key, Payload: f.payload}, uint32(0xfffff000+i*3000)); err != nil {
+		if f.packets, err = out.send(&media.Packet{Track: s.track, Key: f.key, Payload: f.payload}, 0xfffff000+uint32(i)*3000); err != nil {
 			t.Fatalf("%s, frame %d of %d bytes: %v", s.name, i, len(f.payload), err)
 		}
 		list = append(list, f)

@@ -113,7 +113,7 @@ func (d *mp3Depacketizer) split(dst []Unit, timestamp uint32, data []byte) ([]Un
 		}
 		dst = d.unit(dst, timestamp, h, data[:h.Size:h.Size])
 		data = data[h.Size:]
-		timestamp += uint32(media.ToClock(media.FromClock(int64(h.Samples), h.SampleRate), 90000)) //nolint:gosec // a frame is short
+		timestamp += uint32(media.ToClock(media.FromClock(int64(h.Samples), h.SampleRate), 90000))
 	}
 	return dst, nil
 }

@@ -41,7 +41,7 @@ func (z samplePacketizer) Append(dst []Payload, p *media.Packet) ([]Payload, err
 	size *= frame
 	for start := 0; start < len(p.Payload); start += size {
 		end := min(start+size, len(p.Payload))
-		dst = append(dst, Payload{Data: p.Payload[start:end:end], Ticks: uint32(start / frame)}) //nolint:gosec // far below 4 Gi
+		dst = append(dst, Payload{Data: p.Payload[start:end:end], Ticks: uint32(start / frame)})
 	}
 	return dst, nil
 }
@@ -98,7 +98,7 @@ func (z mp3Packetizer) Append(dst []Payload, p *media.Packet) ([]Payload, error)
 	buf := make([]byte, 0, n+parts*mp3Header)
 	for start := 0; start < n; start += size {
 		from := len(buf)
-		buf = binary.BigEndian.AppendUint32(buf, uint32(start)) //nolint:gosec // below 65536
+		buf = binary.BigEndian.AppendUint32(buf, uint32(start))
 		buf = append(buf, p.Payload[start:min(start+size, n)]...)
 		dst = append(dst, Payload{Data: buf[from:len(buf):len(buf)]})
 	}

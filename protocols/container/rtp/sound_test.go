@@ -211,7 +211,8 @@ func TestLATMConfig(t *testing.T) {
 		{"other data", bitsOf(latmStart, latmASC, "000 11111111 1 1 00000001 0 00000000 1 10101010"), media.Track{Config: unhex("1210"), SampleRate: 44100, Channels: 2}, 1},
 		{
 			"version 1", bitsOf("1 0 00 11111111 1 000000 0000 000", "00 00010000", latmASC48, "000 11111111 1 01 00000000 00000000 0"),
-			media.Track{Config: unhex(asc(latmASC48)), SampleRate: 48000, Channels: 2}, 1,
+			media.Track{Config: unhex(asc(latmASC48)), SampleRate: 48000, Channels: 2},
+			1,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -112,7 +112,7 @@ func (a *vp9Assembler) superframe() []byte {
 		if i+1 < a.frames {
 			end = a.starts[i+1]
 		}
-		out = binary.LittleEndian.AppendUint32(out, uint32(end-a.starts[i])) //nolint:gosec // bounded by MaxUnit
+		out = binary.LittleEndian.AppendUint32(out, uint32(end-a.starts[i]))
 	}
 	return append(out, marker)
 }

@@ -107,12 +107,12 @@ func NewBuffer(c Config) *Buffer {
 	if c.MaxAsks <= 0 {
 		c.MaxAsks = DefaultMaxAsks
 	}
-	size := int64(1) << bits.Len(uint(min(c.MaxPackets, 1<<15)-1)) //nolint:gosec // positive
+	size := int64(1) << bits.Len(uint(min(c.MaxPackets, 1<<15)-1))
 	return &Buffer{
 		slots:    make([]slot, size),
 		mask:     size - 1,
 		maxDelay: c.MaxDelay,
-		maxAsks:  uint8(min(c.MaxAsks, 255)), //nolint:gosec // bounded
+		maxAsks:  uint8(min(c.MaxAsks, 255)),
 	}
 }
 
@@ -198,7 +198,7 @@ func (b *Buffer) start(p rtp.Packet, now time.Time) {
 // extend returns the sequence number that is nearest to the highest one.
 func (b *Buffer) extend(seq uint16) int64 {
 	last := b.end - 1
-	return last + int64(int16(seq-uint16(last))) //nolint:gosec // modulo 65536 is meant
+	return last + int64(int16(seq-uint16(last)))
 }
 
 func (b *Buffer) slot(ext int64) *slot { return &b.slots[ext&b.mask] }
@@ -282,6 +282,6 @@ func (b *Buffer) skip(ext int64) {
 	if ext == b.next {
 		return
 	}
-	b.counters.Lost += uint64(ext - b.next) //nolint:gosec // ext is ahead
+	b.counters.Lost += uint64(ext - b.next)
 	b.next, b.end, b.lost = ext, ext, true
 }

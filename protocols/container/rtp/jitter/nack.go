@@ -35,7 +35,7 @@ func (b *Buffer) AppendMissing(dst []uint16, now time.Time, rtt time.Duration) [
 		}
 		s.asked = t
 		s.asks++
-		dst = append(dst, uint16(ext)) //nolint:gosec // the low 16 bits are the sequence number
+		dst = append(dst, uint16(ext))
 	}
 	return dst
 }

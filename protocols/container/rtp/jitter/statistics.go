@@ -53,7 +53,7 @@ func (s *Statistics) Update(p rtp.Packet, now time.Time) {
 		s.restart(p, now)
 		return
 	}
-	step := int64(int16(p.Sequence - uint16(s.highest))) //nolint:gosec // modulo 65536 is meant
+	step := int64(int16(p.Sequence - uint16(s.highest)))
 	if step >= maxDropout || step <= -maxDropout {
 		if s.jumped && p.Sequence == s.jump {
 			s.restart(p, now)
@@ -67,7 +67,7 @@ func (s *Statistics) Update(p rtp.Packet, now time.Time) {
 	s.received++
 
 	transit := media.ToClock(now.Sub(s.epoch), s.clock) - int64(p.Timestamp)
-	d := int64(int32(transit - s.transit)) //nolint:gosec // the timestamp counts modulo 2^32
+	d := int64(int32(transit - s.transit))
 	s.transit = transit
 	s.jitter += max(d, -d) - (s.jitter+8)>>4
 }
@@ -84,7 +84,7 @@ func (s *Statistics) restart(p rtp.Packet, now time.Time) {
 // SenderReport takes note of a sender report, whose NTP time is a 64-bit
 // fixed-point number of seconds.
 func (s *Statistics) SenderReport(ntp uint64, now time.Time) {
-	s.senderReport, s.senderReportAt = uint32(ntp>>16), now //nolint:gosec // the middle 32 bits
+	s.senderReport, s.senderReportAt = uint32(ntp>>16), now
 }
 
 // Report returns the report block for now, and begins a new interval for its
@@ -98,16 +98,16 @@ func (s *Statistics) Report(now time.Time) (Report, bool) {
 	s.expectedPrior, s.receivedPrior = expected, s.received
 
 	r := Report{
-		TotalLost:       int32(min(max(expected-s.received, -1<<23), 1<<23-1)), //nolint:gosec // bounded
-		HighestSequence: uint32(s.highest),                                     //nolint:gosec // modulo 2^32 is meant
-		Jitter:          uint32(s.jitter >> 4),                                 //nolint:gosec // a difference of 32-bit timestamps
+		TotalLost:       int32(min(max(expected-s.received, -1<<23), 1<<23-1)),
+		HighestSequence: uint32(s.highest),
+		Jitter:          uint32(s.jitter >> 4),
 	}
 	if lost := expectedNow - receivedNow; lost > 0 {
-		r.FractionLost = uint8(min(lost<<8/expectedNow, 255)) //nolint:gosec // bounded
+		r.FractionLost = uint8(min(lost<<8/expectedNow, 255))
 	}
 	if !s.senderReportAt.IsZero() {
 		r.LastSenderReport = s.senderReport
-		r.Delay = uint32(media.ToClock(now.Sub(s.senderReportAt), 65536)) //nolint:gosec // wraps after 18 hours
+		r.Delay = uint32(media.ToClock(now.Sub(s.senderReportAt), 65536))
 	}
 	return r, true
 }

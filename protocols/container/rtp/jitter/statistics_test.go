@@ -13,7 +13,7 @@ import (
 // receive feeds packets that arrive 20 ms apart with timestamps that agree.
 func receive(s *Statistics, ms int, seqs ...uint16) int {
 	for _, seq := range seqs {
-		s.Update(rtp.Packet{Sequence: seq, Timestamp: uint32(0xffffff00 + ms*8)}, at(ms))
+		s.Update(rtp.Packet{Sequence: seq, Timestamp: 0xffffff00 + uint32(ms)*8}, at(ms))
 		ms += 20
 	}
 	return ms

@@ -19,5 +19,5 @@ func (u *Unwrapper) Unwrap(ts uint32) int64 {
 
 // near is Unwrap for a timestamp that is not the stream's next.
 func (u *Unwrapper) near(ts uint32) int64 {
-	return u.last + int64(int32(ts-uint32(u.last))) //nolint:gosec // modulo 2^32 is meant
+	return u.last + int64(int32(ts-uint32(u.last)))
 }
