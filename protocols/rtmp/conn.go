@@ -37,6 +37,7 @@ type conn struct {
 	mu     sync.Mutex // guards writing
 	writer *chunk.Writer
 	buf    []byte
+	broken error // what a write has failed of; there are no more then
 	sent   atomic.Int64
 }
 
@@ -238,15 +239,27 @@ func (c *conn) writeChunks(bufs net.Buffers) error {
 }
 
 func (c *conn) writeLocked(bufs net.Buffers) error {
-	if err := c.net.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout)); err != nil {
-		return err
+	if c.broken != nil {
+		return c.broken
 	}
-	n, err := bufs.WriteTo(c.net)
-	c.sent.Add(n)
+	err := c.net.SetWriteDeadline(time.Now().Add(c.opts.WriteTimeout))
+	if err == nil {
+		var n int64
+		n, err = bufs.WriteTo(c.net)
+		c.sent.Add(n)
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("%w: the peer took nothing for %v", ErrTimeout, c.opts.WriteTimeout)
+		err = fmt.Errorf("%w: the peer took nothing for %v", ErrTimeout, c.opts.WriteTimeout)
 	}
+	c.broken = err
 	return err
+}
+
+// writable reports whether no write has failed yet.
+func (c *conn) writable() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken == nil
 }
 
 // command sends a command.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"sluice/protocols/container/flv"
@@ -28,7 +29,7 @@ func (h *handler) HandlePlay(ctx context.Context, s *PlaySession) error {
 	}
 	if err == nil {
 		f.streamID, f.chunkSize = s.StreamID(), s.ChunkSize()
-		err = deliver(v, f, &playOutput{PlaySession: s, log: h.log}, h.cfg.UnpublishNotify)
+		err = deliver(v, f, playOutput{s}, h.cfg.UnpublishNotify, h.log)
 	}
 	v.Close(err)
 	return wireError(err, hub.ActionPlay)
@@ -52,7 +53,7 @@ func Push(ctx context.Context, c *Client, url string, h *hub.Hub, sess hub.Sessi
 		return err
 	}
 	defer context.AfterFunc(p.Context(), func() { v.Close(p.Err()) })()
-	err = deliver(v, f, &pushOutput{Publisher: p, log: log}, pushGrace)
+	err = deliver(v, f, pushOutput{p}, pushGrace, log)
 	v.Close(err)
 	return err
 }
@@ -187,8 +188,8 @@ func (e *encoder) chunks(dst []byte, t flv.TagType, timestamp uint32, body []byt
 type output interface {
 	Wants() Wants
 	WriteChunks(bufs net.Buffers) error
-	// Refuse tells which tracks can't be sent; an error ends the session.
-	Refuse(v *hub.Viewer) error
+	// Refuse tells that tracks can't be sent, and why.
+	Refuse(reasons string) error
 	// Unpublished tells that the publisher has been away for the grace time.
 	Unpublished() error
 	// Published tells that it is back.
@@ -205,9 +206,11 @@ const batchSize = 64
 // delivery writes one viewer's stream to its peer.
 type delivery struct {
 	viewer *hub.Viewer
+	form   form
 	sub    *hub.Subscription[unit]
 	out    output
 	grace  time.Duration
+	log    *slog.Logger
 
 	head     *hub.Head
 	hidden   bool      // pictures are left out up to the next key frame
@@ -217,8 +220,8 @@ type delivery struct {
 
 // deliver writes until the viewer, the format or the connection ends. grace
 // is how long the publisher may be away before the output is told.
-func deliver(v *hub.Viewer, f form, out output, grace time.Duration) error {
-	d := &delivery{viewer: v, sub: hub.Subscribe(v, f.format()), out: out, grace: grace}
+func deliver(v *hub.Viewer, f form, out output, grace time.Duration, log *slog.Logger) error {
+	d := &delivery{viewer: v, form: f, sub: hub.Subscribe(v, f.format()), out: out, grace: grace, log: log}
 	defer d.sub.Close()
 	units := make([]unit, batchSize)
 	room := make(net.Buffers, 0, 2*batchSize)
@@ -256,7 +259,7 @@ func (d *delivery) wait() error {
 			return err
 		}
 		if d.head == nil {
-			if err := nothingPlayable(d.viewer); err != nil {
+			if err := d.form.nothingPlayable(d.viewer); err != nil {
 				return err
 			}
 		} else if !d.notified && time.Since(d.gone) >= d.grace {
@@ -270,23 +273,25 @@ func (d *delivery) wait() error {
 
 // nothingPlayable returns an error that names the tracks of a stream which
 // has none that the viewer takes.
-func nothingPlayable(v *hub.Viewer) error {
+func (f form) nothingPlayable(v *hub.Viewer) error {
 	refused := v.Refused()
 	if ts, ok := v.Stream().Tracks(); !ok || len(refused) < len(ts.Media()) || len(refused) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", hub.ErrNothingPlayable, names(refused))
+	return fmt.Errorf("%w: %s", hub.ErrNothingPlayable, f.reasons(refused))
 }
 
-func names(tracks []*media.Track) string {
-	text := ""
-	for i, t := range tracks {
-		if i > 0 {
-			text += " and "
+// reasons says why the peer does not get these tracks.
+func (f form) reasons(tracks []*media.Track) string {
+	var list []string
+	for _, t := range tracks {
+		if err := f.flv.Check(t.Codec); err != nil {
+			list = append(list, err.Error())
+			continue
 		}
-		text += t.Codec.String()
+		list = append(list, fmt.Sprintf("%s: the peer has not announced it", t.Codec))
 	}
-	return text + " needs a player that announces it (Enhanced RTMP)"
+	return strings.Join(list, "; ")
 }
 
 // add appends what the peer is to be sent of a unit.
@@ -309,8 +314,12 @@ func (d *delivery) add(bufs net.Buffers, u unit) (net.Buffers, error) {
 	if u.head != d.head {
 		d.head = u.head
 		bufs = append(bufs, u.head.Bytes)
-		if err := d.out.Refuse(d.viewer); err != nil {
-			return bufs, err
+		if refused := d.viewer.Refused(); len(refused) > 0 {
+			reasons := d.form.reasons(refused)
+			d.log.Warn("track not sent", "stream", d.viewer.Stream().Name(), "session", d.viewer.ID(), "reason", reasons)
+			if err := d.out.Refuse(reasons); err != nil {
+				return bufs, err
+			}
 		}
 	}
 	return append(bufs, u.data), nil
@@ -343,39 +352,16 @@ func (d *delivery) write(bufs net.Buffers) error {
 }
 
 // playOutput is a player.
-type playOutput struct {
-	*PlaySession
-	log *slog.Logger
-}
+type playOutput struct{ *PlaySession }
 
-func (o *playOutput) Unpublished() error { return o.UnpublishNotify() }
-func (o *playOutput) Published() error   { return o.PublishNotify() }
-
-// Refuse names the tracks that can't be sent, in the log and to the player.
-func (o *playOutput) Refuse(v *hub.Viewer) error {
-	refused := v.Refused()
-	if len(refused) == 0 {
-		return nil
-	}
-	text := names(refused)
-	o.log.Warn("track not sent", "stream", v.Stream().Name(), "session", v.ID(), "reason", text)
-	return o.Warn(text)
-}
+func (o playOutput) Unpublished() error          { return o.UnpublishNotify() }
+func (o playOutput) Published() error            { return o.PublishNotify() }
+func (o playOutput) Refuse(reasons string) error { return o.Warn(reasons) }
 
 // pushOutput is a server that the stream is pushed to.
-type pushOutput struct {
-	*Publisher
-	log *slog.Logger
-}
+type pushOutput struct{ *Publisher }
 
-func (o *pushOutput) Wants() Wants       { return Wants{Audio: true, Video: true} }
-func (o *pushOutput) Unpublished() error { return hub.ErrNoPublisher }
-func (o *pushOutput) Published() error   { return nil }
-
-// Refuse names the tracks that can't be sent, in the log.
-func (o *pushOutput) Refuse(v *hub.Viewer) error {
-	for _, t := range v.Refused() {
-		o.log.Warn("track not sent", "stream", v.Stream().Name(), "session", v.ID(), "codec", t.Codec)
-	}
-	return nil
-}
+func (pushOutput) Wants() Wants        { return Wants{Audio: true, Video: true} }
+func (pushOutput) Unpublished() error  { return hub.ErrNoPublisher }
+func (pushOutput) Published() error    { return nil }
+func (pushOutput) Refuse(string) error { return nil }

@@ -65,6 +65,7 @@ func packets(hashes string) (list []string) {
 
 // Every packet that ffmpeg publishes reaches an ffmpeg that plays, bit by bit.
 func TestFFmpegToFFmpeg(t *testing.T) {
+	t.Parallel()
 	file := sample(t)
 	want := packets(hashes(t, file))
 	for _, name := range []string{"live/one", "one", "live/a/b?token=x"} {
@@ -98,6 +99,7 @@ func TestFFmpegToFFmpeg(t *testing.T) {
 
 // ffmpeg shows its user what the server says.
 func TestFFmpegShowsStatuses(t *testing.T) {
+	t.Parallel()
 	r := newRelay()
 	r.publish = func(*PublishSession) error {
 		return &StatusError{CodePublishBadName, "somebody publishes already"}
@@ -115,6 +117,7 @@ func TestFFmpegShowsStatuses(t *testing.T) {
 
 // The server that the client is tested with is one that ffmpeg can log in to.
 func TestFFmpegAdobeAuth(t *testing.T) {
+	t.Parallel()
 	r := newRelay()
 	r.connect = adobeServer("user", "password")
 	s := startServer(t, r)
@@ -128,6 +131,7 @@ func TestFFmpegAdobeAuth(t *testing.T) {
 
 // RTMPS with ffmpeg, which does not check certificates.
 func TestFFmpegRTMPS(t *testing.T) {
+	t.Parallel()
 	r := newRelay()
 	s := startServer(t, r)
 	p, err := testClient().Play(testContext(t), "rtmps://"+s.tlsAddr+"/live/one")

@@ -25,18 +25,36 @@ func (h *handler) HandlePublish(ctx context.Context, s *PublishSession) error {
 }
 
 // Pull plays a stream of another server into the hub, until it ends. The
-// publisher begins once the server has agreed to send.
+// publisher begins with the first message that comes.
 func Pull(ctx context.Context, c *Client, url string, h *hub.Hub, sess hub.Session, log *slog.Logger) error {
 	player, err := c.Play(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer player.Close()
+	first, err := player.Read()
+	if err != nil {
+		return err
+	}
 	pub, err := h.Publish(ctx, sess)
 	if err != nil {
 		return err
 	}
-	return ingest(pub, player, log)
+	return ingest(pub, &begun{Player: player, first: &first}, log)
+}
+
+// begun is a player whose first message has been read.
+type begun struct {
+	*Player
+	first *message.Message
+}
+
+func (b *begun) Read() (message.Message, error) {
+	if m := b.first; m != nil {
+		b.first = nil
+		return *m, nil
+	}
+	return b.Player.Read()
 }
 
 // source is what media messages come from.

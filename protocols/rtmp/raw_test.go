@@ -4,7 +4,9 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -401,5 +403,48 @@ func TestSilentPlayerIsPinged(t *testing.T) {
 		if err := <-ended; err == nil {
 			t.Error("no reason for the end")
 		}
+	})
+}
+
+// Whatever a client sends behind the handshake, its connection ends in order.
+func FuzzServer(f *testing.F) {
+	hello := append([]byte{3}, make([]byte, 2*1536)...)
+	var session []byte
+	w := chunk.NewWriter()
+	for _, c := range []struct {
+		id uint32
+		message.Command
+	}{
+		{0, message.Command{Name: "connect", Transaction: 1, Object: amf.Object{{Name: "app", Value: "live"}}}},
+		{0, message.Command{Name: "createStream", Transaction: 2}},
+		{0, message.Command{Name: "createStream", Transaction: 3}},
+		{1, message.Command{Name: "publish", Args: args("one", "live")}},
+		{2, message.Command{Name: "play", Args: args("one")}},
+		{2, message.Command{Name: "pause", Args: args(true, 0)}},
+		{0, message.Command{Name: "deleteStream", Args: args(1)}},
+	} {
+		m, err := c.Message(c.id)
+		if err == nil {
+			session, err = w.Append(session, chunk.CommandStream, m)
+		}
+		if err == nil && c.Name == "publish" {
+			session, err = w.Append(session, chunk.VideoStream, message.Message{Type: message.Video, StreamID: 1, Body: []byte{0x17}})
+		}
+		if err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(session)
+	f.Add([]byte("garbage"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		nc, ended := pipe(t, newRelay())
+		var reading sync.WaitGroup
+		reading.Go(func() { _, _ = io.Copy(io.Discard, nc) })
+		_, _ = nc.Write(slices.Concat(hello, b))
+		_ = nc.Close()
+		if err := <-ended; err == nil {
+			t.Error("a connection ends without a reason")
+		}
+		reading.Wait()
 	})
 }

@@ -84,7 +84,9 @@ func (c *serverConn) goodbye(err error) {
 	default:
 		c.tell(0, "error", CodeConnectClosed, err.Error())
 	}
-	c.farewell()
+	if c.writable() {
+		c.farewell()
+	}
 }
 
 // tell sends the status that ends a session, and with it the connection.
