@@ -16,9 +16,9 @@ var (
 	// ErrLost is returned when packets are missing.
 	ErrLost = errors.New("rtp: packets of an access unit are missing")
 
-	// ErrNoConfig is returned for pictures before the parameter sets that they
-	// need. Asking the sender for a key frame brings them.
-	ErrNoConfig = errors.New("rtp: picture before its parameter sets")
+	// ErrNoConfig is returned for pictures before the parameter sets or the key
+	// frame that describe them. Asking the sender for a key frame brings them.
+	ErrNoConfig = errors.New("rtp: no decoder configuration yet")
 
 	// ErrUnsupported is returned for what a payload format offers and nobody
 	// uses, such as interleaving.

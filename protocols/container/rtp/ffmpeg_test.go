@@ -400,7 +400,7 @@ func send(t *testing.T, units []rtp.Unit, port int, payloadType uint8) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	z, err := rtp.NewPacketizer(units[0].Track.Codec, rtp.PacketizerConfig{})
+	z, err := rtp.NewPacketizer(units[0].Track.Codec, rtp.PacketizerConfig{NoLayerIndices: true})
 	if err != nil {
 		t.Fatal(err)
 	}

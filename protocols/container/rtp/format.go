@@ -124,6 +124,9 @@ func FormatOf(t *media.Track) (Format, error) {
 	case media.AV1:
 		f.Params, err = av1Params(t.Config)
 	case media.AAC:
+		if len(t.Config) == 0 {
+			return Format{}, fmt.Errorf("%w: AAC needs its AudioSpecificConfig in the SDP", ErrNoConfig)
+		}
 		f.Name, f.Channels = "MPEG4-GENERIC", t.Channels
 		f.Params = Params{
 			"streamtype": "5", "profile-level-id": "1", "mode": "AAC-hbr",

@@ -96,7 +96,10 @@ func (f Format) aacDepacketizer(unit unitBuffer) (Depacketizer, error) {
 		if err != nil {
 			return nil, err
 		}
-		return d, d.configure(c)
+		if err := d.configure(c); err != nil {
+			return nil, err
+		}
+		return d, nil
 	}
 	if len(config) == 0 {
 		c, err := aac.NewConfig(f.Clock, max(f.Channels, 1))
@@ -112,7 +115,10 @@ func (f Format) aacDepacketizer(unit unitBuffer) (Depacketizer, error) {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	d := &aacDepacketizer{track: t, ticks: aacTicks(config, f.Clock)}
-	return d, f.readAUHeader(d)
+	if err := f.readAUHeader(d); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // readAUHeader reads the parameters of RFC 3640 4.1.

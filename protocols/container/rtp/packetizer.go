@@ -50,8 +50,8 @@ type Packetizer interface {
 	Append(dst []Payload, p *media.Packet) ([]Payload, error)
 }
 
-// PacketizerConfig is how a Packetizer goes about its work. The zero value is
-// right for RTSP.
+// PacketizerConfig is how a Packetizer goes about its work. RTSP sets
+// NoLayerIndices, WebRTC sets InsertConfig.
 type PacketizerConfig struct {
 	// MaxPayload is the largest payload in bytes, 64 at least;
 	// DefaultMaxPayload when 0.
@@ -66,10 +66,10 @@ type PacketizerConfig struct {
 	// its own. WebRTC needs it, as its SDP carries none.
 	InsertConfig bool
 
-	// LayerIndices adds layer indices to VP9, for one layer. WebRTC needs it:
-	// browsers drop pictures without. ffmpeg, which follows an early draft,
-	// cannot read them.
-	LayerIndices bool
+	// NoLayerIndices leaves the layer indices of VP9 out. ffmpeg and the players
+	// made of it, which follow an early draft, cannot read them; browsers drop
+	// pictures without.
+	NoLayerIndices bool
 
 	// PictureID is the first picture ID of VP8 and VP9, of which 15 bits count.
 	PictureID uint16
@@ -94,7 +94,7 @@ func NewPacketizer(c media.Codec, cfg PacketizerConfig) (Packetizer, error) {
 	case media.VP8:
 		return &vp8Packetizer{size: size, id: cfg.PictureID}, nil
 	case media.VP9:
-		return &vp9Packetizer{size: size, id: cfg.PictureID, layers: cfg.LayerIndices}, nil
+		return &vp9Packetizer{size: size, id: cfg.PictureID, layers: !cfg.NoLayerIndices}, nil
 	case media.AAC:
 		return aacPacketizer{size: size}, nil
 	case media.Opus:

@@ -47,7 +47,7 @@ func TestToPion(t *testing.T) {
 							t.Errorf("frame %d, packet %d: %+v", i, j, d)
 						}
 					case *codecs.VP9Packet:
-						if int(d.PictureID) != i || d.P == f.key || d.B != (j == 0) || d.E != (j == len(f.packets)-1) || d.L != s.config.LayerIndices {
+						if int(d.PictureID) != i || d.P == f.key || d.B != (j == 0) || d.E != (j == len(f.packets)-1) || d.L == s.config.NoLayerIndices {
 							t.Errorf("frame %d, packet %d: %+v", i, j, d)
 						}
 						if f.key && j == 0 && (len(d.Width) != 1 || int(d.Width[0]) != s.track.Width || int(d.Height[0]) != s.track.Height) {
@@ -74,12 +74,12 @@ func TestFromPion(t *testing.T) {
 	for name, p := range map[string]interface {
 		Payload(mtu uint16, payload []byte) [][]byte
 	}{
-		"H264":                   &codecs.H264Payloader{},
-		"H265":                   &codecs.H265Payloader{SkipAggregation: true},
-		"AV1":                    &codecs.AV1Payloader{},
-		"VP8":                    &codecs.VP8Payloader{EnablePictureID: true},
-		"VP9":                    &codecs.VP9Payloader{FlexibleMode: true},
-		"VP9 with layer indices": &codecs.VP9Payloader{},
+		"H264":                      &codecs.H264Payloader{},
+		"H265":                      &codecs.H265Payloader{SkipAggregation: true},
+		"AV1":                       &codecs.AV1Payloader{},
+		"VP8":                       &codecs.VP8Payloader{EnablePictureID: true},
+		"VP9":                       &codecs.VP9Payloader{},
+		"VP9 without layer indices": &codecs.VP9Payloader{FlexibleMode: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range streams() {

@@ -347,6 +347,9 @@ func TestFormats(t *testing.T) {
 	if _, err := FormatOf(&media.Track{Codec: media.FLAC}); !errors.Is(err, ErrCodec) {
 		t.Errorf("FLAC: %v", err)
 	}
+	if _, err := FormatOf(&media.Track{Codec: media.AAC, SampleRate: 48000}); !errors.Is(err, ErrNoConfig) {
+		t.Errorf("AAC without config: %v", err)
+	}
 	bad := Format{Name: "H264", Clock: 90000, Params: Params{"sprop-parameter-sets": "Z2QA,***,aOvj,"}}
 	if d, err := NewDepacketizer(bad, DepacketizerConfig{}); err != nil || d.Track() != nil {
 		t.Errorf("bad parameter sets in the SDP: %v", err)

@@ -60,7 +60,7 @@ func streams() []stream {
 		{name: "AV1", track: must(av1.Track(av1C)), frame: av1Frame},
 		{name: "VP8", track: &media.Track{Codec: media.VP8, Width: 320, Height: 240}, frame: vp8Frame},
 		{name: "VP9", track: &media.Track{Codec: media.VP9, Config: unhex("0014820202020000"), Width: 322, Height: 242}, frame: vp9Frame},
-		{name: "VP9 with layer indices", track: &media.Track{Codec: media.VP9, Config: unhex("0014820202020000"), Width: 322, Height: 242}, frame: vp9Frame, config: PacketizerConfig{LayerIndices: true}},
+		{name: "VP9 without layer indices", track: &media.Track{Codec: media.VP9, Config: unhex("0014820202020000"), Width: 322, Height: 242}, frame: vp9Frame, config: PacketizerConfig{NoLayerIndices: true}},
 		{name: "AAC", track: must(aac.Track(asc)), frame: randomFrame(1, 3000)},
 		{name: "Opus", track: &media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}, frame: opusFrame},
 		{name: "PCMA", track: &media.Track{Codec: media.PCMA, SampleRate: 8000, Channels: 1}, frame: randomFrame(1, 500)},
