@@ -166,18 +166,19 @@ func (s *Server) acceptable(w http.ResponseWriter, r *http.Request) bool {
 }
 
 // readBody reads a bounded body in bounded time. It answers and returns false if that
-// fails.
+// fails. The deadline then stays: net/http would wait for the rest without one.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	rc := http.NewResponseController(w)
 	// A writer without deadlines, such as a test's recorder, has no slow clients either.
 	_ = rc.SetReadDeadline(time.Now().Add(s.cfg.RequestTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, sdpfrag.MaxSize))
-	_ = rc.SetReadDeadline(time.Time{})
 	var tooBig *http.MaxBytesError
 	switch {
+	case err == nil:
+		_ = rc.SetReadDeadline(time.Time{})
 	case errors.As(err, &tooBig):
 		writeProblem(w, http.StatusRequestEntityTooLarge, "too-big", "the body has more than "+strconv.Itoa(sdpfrag.MaxSize)+" bytes")
-	case err != nil:
+	default:
 		writeProblem(w, http.StatusRequestTimeout, "incomplete", "the body did not arrive in time")
 	}
 	return body, err == nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -363,6 +365,30 @@ func TestOverHTTP(t *testing.T) {
 	}
 	del.Body.Close()
 	wantStatus(t, del, 200)
+}
+
+// TestSlowBodyEndsTheConnection sends a part of an offer and no more. The server must
+// not wait for the rest after it has answered.
+func TestSlowBodyEndsTheConnection(t *testing.T) {
+	b := newBed(t, func(c *Config, _ *Options) { c.RequestTimeout = 50 * time.Millisecond })
+	srv := httptest.NewServer(b.server)
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "POST /live/x/whip HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\nContent-Length: 1000\r\n\r\nv=0\r\n")
+	if err == nil {
+		err = conn.SetReadDeadline(time.Now().Add(time.Minute))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408") {
+		t.Errorf("got %q and %v, want 408 and the end of the connection", answer, err)
+	}
 }
 
 func TestConfigValidate(t *testing.T) {
