@@ -11,7 +11,7 @@
     const levels = context.getImageData(0, 0, canvas.width, canvas.height).data.filter((_, i) => i % 4 === 0);
     return Math.max(...levels) - Math.min(...levels);
   };
-  const TORN = 14; // of a step of 28
+  const TORN = 28; // of a step of 56
   e2e.torn = 0;
   e2e.watchTears = () => {
     e2e.onFrame = (v) => {
