@@ -44,7 +44,8 @@ var networks = []struct {
 
 // Bounds of a spell on a bad network. Pictures come at 30 a second.
 const (
-	spell       = 7 * time.Second
+	settling    = 500 * time.Millisecond
+	spell       = 6 * time.Second
 	minFPS      = 20
 	maxFrozen   = 2.0 // seconds
 	maxKeyAsked = 6   // PLIs
@@ -127,7 +128,7 @@ func TestWHEPOnBadNetworks(t *testing.T) {
 	for _, n := range networks {
 		t.Run(n.name, func(t *testing.T) {
 			path.set(n.impairment)
-			p.lasts(time.Second) // what a change costs is no part of the spell
+			p.lasts(settling) // what a change costs is no part of the spell
 			before, demoBefore, own := p.inbound(), demo.inbound(), g.videoSent(t, "live/marked")
 			p.lasts(spell)
 			checkSpell(t, "marked", n.repairs, before, p.inbound())
