@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"time"
 
 	"sluice/protocols/container/amf"
 	"sluice/protocols/rtmp/message"
@@ -275,13 +274,6 @@ func (c *clientConn) status(cmd message.Command) (code string, err error) {
 		return code, &StatusError{Code: code, Description: description}
 	}
 	return code, nil
-}
-
-// streaming ends the set-up.
-func (c *clientConn) streaming() {
-	c.patience = patience{idle: c.opts.IdleTimeout}
-	c.chunks.SetLimits(c.opts.Limits)
-	_ = c.net.SetDeadline(time.Time{})
 }
 
 // finish ends the message stream in order and closes the connection.

@@ -41,6 +41,13 @@ type conn struct {
 	sent   atomic.Int64
 }
 
+// The size of a connection's read buffer: players, of which there may be very
+// many, send commands only.
+const (
+	commandBuffer = 1 << 10
+	mediaBuffer   = 16 << 10
+)
+
 // patience says how long to wait for the peer.
 type patience struct {
 	until time.Time     // the end of the set-up, if it goes on
@@ -52,12 +59,23 @@ type patience struct {
 func newConn(ctx context.Context, nc net.Conn, opts Options) *conn {
 	c := &conn{net: nc, opts: opts, window: windowSize, writer: chunk.NewWriter()}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
-	c.br = bufio.NewReaderSize(countingReader{nc, &c.received}, 4096)
+	c.br = bufio.NewReaderSize(countingReader{nc, &c.received}, commandBuffer)
 	c.chunks = chunk.NewReader(c.br, commandLimits)
 	c.patience.until = time.Now().Add(opts.SetupTimeout)
 	// The end of the context wakes who reads.
 	c.stop = context.AfterFunc(c.ctx, func() { _ = nc.SetReadDeadline(time.Unix(1, 0)) })
 	return c
+}
+
+// expectMedia prepares for a peer that sends media, with the limits of the
+// options and a larger buffer.
+func (c *conn) expectMedia() {
+	c.patience = patience{idle: c.opts.IdleTimeout}
+	if c.br.Size() < mediaBuffer {
+		c.br = bufio.NewReaderSize(c.br, mediaBuffer)
+		c.chunks.SetSource(c.br)
+	}
+	c.chunks.SetLimits(c.opts.Limits)
 }
 
 // close ends the connection at once.

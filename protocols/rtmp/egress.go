@@ -199,9 +199,9 @@ type output interface {
 // errTick ends a wait, so that other things can be looked at.
 var errTick = errors.New("rtmp: tick")
 
-// batchSize is how many messages go into one write at most: half a second of
-// picture and sound and more.
-const batchSize = 64
+// batchSize is how many messages go into one write at most: several pictures
+// and the sound between them.
+const batchSize = 32
 
 // delivery writes one viewer's stream to its peer.
 type delivery struct {

@@ -38,7 +38,7 @@ func (c *Client) Play(ctx context.Context, url string) (*Player, error) {
 		cc.close(err)
 		return nil, err
 	}
-	cc.streaming()
+	cc.expectMedia()
 	return p, nil
 }
 

@@ -46,8 +46,6 @@ func (c *Client) Publish(ctx context.Context, url string) (*Publisher, error) {
 		cc.close(err)
 		return nil, err
 	}
-	cc.streaming()
-	cc.chunks.SetLimits(commandLimits)
 	cc.patience = patience{idle: cc.opts.PingInterval, ping: true}
 	p := &Publisher{c: cc, name: name}
 	p.reading.Go(p.read)

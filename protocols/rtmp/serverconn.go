@@ -235,8 +235,7 @@ func (c *serverConn) closeStream(id uint32) error {
 // what goes on. Between sessions a new set-up time begins.
 func (c *serverConn) wait() {
 	if c.publish != nil && !c.publish.ended {
-		c.patience = patience{idle: c.opts.IdleTimeout}
-		c.chunks.SetLimits(c.opts.Limits)
+		c.expectMedia()
 		return
 	}
 	c.chunks.SetLimits(commandLimits)

@@ -119,7 +119,7 @@ func playRaw(t *testing.T, g *gateway, name string, announce ...amf.Property) ra
 	c.call(t, 0, "createStream", nil)
 	c.say(t, 1, "play", name)
 	c.expect(t, CodePlayStart)
-	c.streaming()
+	c.expectMedia()
 	g.waitViewers(t, "live/"+name, 1)
 	return c
 }

@@ -63,6 +63,9 @@ func NewReader(br *bufio.Reader, l Limits) *Reader {
 	return &Reader{br: br, limits: l, chunkSize: DefaultSize, streams: make(map[uint32]*stream)}
 }
 
+// SetSource goes on reading from br, which must continue what came before.
+func (r *Reader) SetSource(br *bufio.Reader) { r.br = br }
+
 // SetLimits changes the limits for the chunks to come.
 func (r *Reader) SetLimits(l Limits) { r.limits = l }
 
