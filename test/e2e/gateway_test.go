@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -25,6 +27,7 @@ type gateway struct {
 	t                                     *testing.T
 	cmd                                   *exec.Cmd
 	log                                   *logBuffer
+	ended                                 chan error // how the process ended
 	http, https, rtmp, rtmps, api, webrtc string
 }
 
@@ -43,10 +46,10 @@ func startWith(t *testing.T, args []string, env ...string) *gateway {
 	}
 	p := freePorts(t, 6)
 	g := &gateway{
-		t: t, log: &logBuffer{}, http: p[0], https: p[1], rtmp: p[2], rtmps: p[3], api: p[4], webrtc: p[5],
+		t: t, log: &logBuffer{}, ended: make(chan error, 1), http: p[0], https: p[1], rtmp: p[2], rtmps: p[3], api: p[4], webrtc: p[5],
 		cmd: exec.Command(bin, append([]string{"serve"}, args...)...),
 	}
-	g.cmd.Env = append(os.Environ(),
+	g.cmd.Env = append(environ(),
 		"SLUICE_HTTP_LISTEN="+g.http, "SLUICE_HTTP_LISTEN_TLS="+g.https,
 		"SLUICE_RTMP_LISTEN="+g.rtmp, "SLUICE_RTMP_LISTEN_TLS="+g.rtmps,
 		"SLUICE_API_LISTEN="+g.api, "SLUICE_WEBRTC_LISTEN_UDP="+g.webrtc, "SLUICE_WEBRTC_LISTEN_TCP="+g.webrtc,
@@ -58,8 +61,15 @@ func startWith(t *testing.T, args []string, env ...string) *gateway {
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	go func() { g.ended <- g.cmd.Wait() }()
 	t.Cleanup(g.stop)
 	g.until("the server is up", func() bool {
+		select {
+		case err := <-g.ended:
+			g.ended <- err
+			t.Fatalf("sluice ended at once: %v", err)
+		default:
+		}
 		res, err := http.Get("http://" + g.api + "/readyz")
 		if err == nil {
 			res.Body.Close()
@@ -69,24 +79,34 @@ func startWith(t *testing.T, args []string, env ...string) *gateway {
 	return g
 }
 
+// environ is this process's environment without what would configure the server.
+func environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "SLUICE_") })
+}
+
 // stop ends the server and expects it to end well.
 func (g *gateway) stop() {
 	_ = g.cmd.Process.Signal(syscall.SIGTERM)
-	done := make(chan error, 1)
-	go func() { done <- g.cmd.Wait() }()
 	select {
-	case err := <-done:
+	case err := <-g.ended:
 		if err != nil {
 			g.t.Errorf("sluice ended with %v", err)
 		}
 	case <-time.After(patience):
 		_ = g.cmd.Process.Signal(syscall.SIGQUIT) // a goroutine dump into the log
-		<-done
+		<-g.ended
 		g.t.Error("sluice does not stop")
 	}
 	if g.t.Failed() {
 		g.t.Logf("sluice said:\n%s", g.log.String())
 	}
+}
+
+// in is the gateway as a subtest of the one that started it sees it.
+func (g *gateway) in(t *testing.T) *gateway {
+	sub := *g
+	sub.t = t
+	return &sub
 }
 
 // until waits for a condition.
@@ -116,6 +136,7 @@ type stream struct {
 	Viewers []struct {
 		Protocol string `json:"protocol"`
 		Bytes    int64  `json:"bytes"`
+		Jumps    int64  `json:"jumps"`
 	} `json:"viewers"`
 }
 
@@ -163,8 +184,9 @@ func freePorts(t *testing.T, n int) (addrs []string) {
 
 // logBuffer keeps the end of what a process says.
 type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu    sync.Mutex
+	buf   bytes.Buffer
+	lines int // all that were said
 }
 
 const maxLog = 256 << 10
@@ -175,6 +197,7 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	if b.buf.Len() > maxLog {
 		b.buf.Next(b.buf.Len() - maxLog/2)
 	}
+	b.lines += bytes.Count(p, []byte("\n"))
 	return b.buf.Write(p)
 }
 
