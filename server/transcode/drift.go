@@ -65,9 +65,9 @@ func (d *drift) judge(lead, packet time.Duration) verdict {
 // observe takes the lead that is left after what judge has led to, and returns
 // by how many millionths the output is to be made longer.
 func (d *drift) observe(lead, packet time.Duration) float64 {
-	d.peak -= d.peak * packet / peakOver
+	d.peak -= share(d.peak, packet, peakOver)
 	d.peak = min(max(d.peak, (lead-d.mean).Abs()), maxPeak)
-	d.mean += (lead - d.mean) * packet / (meanOver + packet)
+	d.mean += share(lead-d.mean, packet, meanOver+packet)
 	if d.bending {
 		d.bending = d.mean.Abs() > bendUntil
 	} else {
@@ -77,4 +77,9 @@ func (d *drift) observe(lead, packet time.Duration) float64 {
 		return 0
 	}
 	return min(max(1e6*d.mean.Seconds()/bendOver.Seconds(), -maxBend), maxBend)
+}
+
+// share returns the part of d that part is of whole.
+func share(d, part, whole time.Duration) time.Duration {
+	return time.Duration(float64(d) * part.Seconds() / whole.Seconds())
 }

@@ -76,8 +76,11 @@ func (i *instance) appendPCM(dst []float32, n int) []float32 {
 // host is what the C program asks of its system: nothing that it needs.
 type host struct{}
 
-func (host) Xfd_close(int32) int32                      { return 0 }
-func (host) Xfd_seek(int32, int64, int32, int32) int32  { return 0 }
-func (host) Xfd_write(int32, int32, int32, int32) int32 { return 0 }
-func (host) Xproc_exit(code int32)                      { panic(fmt.Sprintf("exit %d", code)) }
-func (host) Xemscripten_notify_memory_growth(int32)     {}
+func (host) Xfd_close(int32) int32                      { return 0 } //nolint:revive,staticcheck // the import's name
+func (host) Xfd_seek(int32, int64, int32, int32) int32  { return 0 } //nolint:revive,staticcheck // the import's name
+func (host) Xfd_write(int32, int32, int32, int32) int32 { return 0 } //nolint:revive,staticcheck // the import's name
+func (host) Xemscripten_notify_memory_growth(int32)     {}           //nolint:revive,staticcheck // the import's name
+
+func (host) Xproc_exit(code int32) { //nolint:revive,staticcheck // the import's name
+	panic(fmt.Sprintf("exit %d", code))
+}

@@ -64,7 +64,7 @@ func (d *Decoder) decode(packet []byte, samples int, fec int32, dst []float32) (
 	case len(packet) > MaxPacket:
 		return dst, ErrPacket
 	}
-	out = dst
+	out = dst //nolint:wastedassign // the result where guard recovers
 	defer d.guard(&err)
 	ptr := int32(0)
 	if packet != nil {

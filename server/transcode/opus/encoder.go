@@ -67,7 +67,7 @@ func (e *Encoder) Encode(pcm []float32, dst []byte) (out []byte, err error) {
 	if e.broken {
 		return dst, ErrBroken
 	}
-	out = dst
+	out = dst //nolint:wastedassign // the result where guard recovers
 	defer e.guard(&err)
 	e.putPCM(pcm)
 	n := e.mod.Xopus_encode(statePtr, pcmPtr, int32(e.frame), packetPtr, MaxPacket)

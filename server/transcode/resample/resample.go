@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// MinRate and MaxRate bound both sample rates, in Hz.
-	MinRate, MaxRate = 7350, 96000
+	// MinRate is the lowest sample rate, in Hz.
+	MinRate = 7350
+	// MaxRate is the highest sample rate, in Hz.
+	MaxRate = 96000
 
 	// taps is the length of a filter in samples of the lower of the two
 	// rates. With the window's beta the stop band lies 105 dB down and begins
