@@ -10,7 +10,7 @@ import (
 
 // errCredentials: the server wants a user and password and has refused these,
 // or got none.
-var errCredentials = errors.New("rtmp: the server wants a user and password: give right ones in the URL, rtmp://user:password@host/...")
+var errCredentials = errors.New("rtmp: the server wants a user and password: give right ones in the URL, rtmp://user:password@host/app/name")
 
 // adobeAuth returns the query to add to the app for the next attempt to
 // connect, from the description of the rejection. Adobe's authentication takes

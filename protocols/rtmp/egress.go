@@ -139,11 +139,11 @@ func (e *encoder) Encode(item hub.Item, emit func(unit, int)) error {
 		}
 		e.tracks, e.head = item.Tracks, head
 	}
-	body, err := e.form.flv.AppendHeader(e.body[:0], p)
-	if err != nil {
+	var err error
+	if e.body, err = e.form.flv.AppendHeader(e.body[:0], p); err != nil {
 		return err
 	}
-	e.body = append(body, p.Payload...)
+	e.body = append(e.body, p.Payload...)
 	data, err := e.chunks(nil, flv.TypeOf(p.Kind()), e.form.flv.Timestamp(p), e.body)
 	if err != nil {
 		return err
@@ -296,16 +296,18 @@ func (f form) reasons(tracks []*media.Track) string {
 
 // add appends what the peer is to be sent of a unit.
 func (d *delivery) add(bufs net.Buffers, u unit) (net.Buffers, error) {
-	switch u.event {
-	case hub.EventUnpublish:
+	if u.event == hub.EventUnpublish {
 		d.gone = time.Now()
 		return bufs, nil
-	case hub.EventPublish:
-		d.gone = time.Time{}
-		if d.notified {
-			d.notified = false
-			return bufs, d.out.Published()
+	}
+	d.gone = time.Time{}
+	if d.notified {
+		d.notified = false
+		if err := d.out.Published(); err != nil {
+			return bufs, err
 		}
+	}
+	if u.event == hub.EventPublish {
 		return bufs, nil
 	}
 	if !d.wanted(u) {

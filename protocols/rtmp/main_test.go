@@ -264,7 +264,7 @@ func testContext(t *testing.T) context.Context {
 func readAll(p *Player) (list []message.Message, err error) {
 	for {
 		m, err := p.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return list, nil
 		}
 		if err != nil {

@@ -219,7 +219,8 @@ func TestAggregateOfAPublisher(t *testing.T) {
 	}
 	meta.Timestamp = 1000
 	want := []message.Message{
-		meta, {Type: message.Video, Timestamp: 1007, Body: []byte("v")},
+		meta,
+		{Type: message.Video, Timestamp: 1007, Body: []byte("v")},
 		{Type: message.Audio, Timestamp: 1009, Body: []byte("a")},
 	}
 	for i := range want {

@@ -179,8 +179,10 @@ func (c *serverConn) connect(cmd message.Command) error {
 			{Name: "fmsVer", Value: "FMS/4,5,0,1"}, {Name: "capabilities", Value: 31},
 		}, caps...),
 		Args: []amf.Value{append(amf.Object{
-			{Name: "level", Value: "status"}, {Name: "code", Value: CodeConnectSuccess},
-			{Name: "description", Value: "Connection succeeded."}, {Name: "objectEncoding", Value: encoding},
+			{Name: "level", Value: "status"},
+			{Name: "code", Value: CodeConnectSuccess},
+			{Name: "description", Value: "Connection succeeded."},
+			{Name: "objectEncoding", Value: encoding},
 		}, caps...)},
 	}.Message(0)
 	if err != nil {

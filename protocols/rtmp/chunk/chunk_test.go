@@ -35,50 +35,84 @@ func audio(timestamp int64, body string) message.Message {
 var (
 	long  = strings.Repeat("v", 200)
 	cases = []testCase{
-		{name: "every header type", write: true,
+		{
+			name: "every header type", write: true,
 			wire: "06 00000a 000003 09 01000000 616263" + // type 0
 				"46 00000a 000002 09 6465" + // type 1: another length
 				"86 000005 6667" + // type 2: another delta
 				"c6 6869", // type 3: the same again
-			want: []message.Message{video(10, "abc"), video(20, "de"), video(25, "fg"), video(30, "hi")}},
-		{name: "type 3 behind type 0 adds its time", wire: "06 00000a 000001 09 01000000 61 c6 62",
-			want: []message.Message{video(10, "a"), video(20, "b")}},
-		{name: "type 1 may come first", wire: "46 00000a 000001 09 61",
-			want: []message.Message{{Type: message.Video, Timestamp: 10, Body: []byte("a")}}},
-		{name: "two chunks", write: true, wire: "06 000000 0000c8 09 01000000 128*76 c6 72*76",
-			want: []message.Message{video(0, long)}},
-		{name: "interleaved", wire: "06 000000 0000c8 09 01000000 128*76 04 000005 000001 08 01000000 61 c6 72*76",
-			want: []message.Message{audio(5, "a"), video(0, long)}},
-		{name: "extended time, repeated", write: true,
+			want: []message.Message{video(10, "abc"), video(20, "de"), video(25, "fg"), video(30, "hi")},
+		},
+		{
+			name: "type 3 behind type 0 adds its time", wire: "06 00000a 000001 09 01000000 61 c6 62",
+			want: []message.Message{video(10, "a"), video(20, "b")},
+		},
+		{
+			name: "type 1 may come first", wire: "46 00000a 000001 09 61",
+			want: []message.Message{{Type: message.Video, Timestamp: 10, Body: []byte("a")}},
+		},
+		{
+			name: "two chunks", write: true, wire: "06 000000 0000c8 09 01000000 128*76 c6 72*76",
+			want: []message.Message{video(0, long)},
+		},
+		{
+			name: "interleaved", wire: "06 000000 0000c8 09 01000000 128*76 04 000005 000001 08 01000000 61 c6 72*76",
+			want: []message.Message{audio(5, "a"), video(0, long)},
+		},
+		{
+			name: "extended time, repeated", write: true,
 			wire: "06 ffffff 0000c8 09 01000000 01000000 128*76 c6 01000000 72*76",
-			want: []message.Message{video(1<<24, long)}},
-		{name: "extended time, not repeated", wire: "06 ffffff 0000c8 09 01000000 01000000 128*76 c6 72*76",
-			want: []message.Message{video(1<<24, long)}},
-		{name: "extended time, not repeated before the last bytes", wire: "06 ffffff 000082 09 01000000 01000000 128*76 c6 7676",
-			want: []message.Message{video(1<<24, long[:130])}},
-		{name: "extended delta, absolute time repeated",
+			want: []message.Message{video(1<<24, long)},
+		},
+		{
+			name: "extended time, not repeated", wire: "06 ffffff 0000c8 09 01000000 01000000 128*76 c6 72*76",
+			want: []message.Message{video(1<<24, long)},
+		},
+		{
+			name: "extended time, not repeated before the last bytes", wire: "06 ffffff 000082 09 01000000 01000000 128*76 c6 7676",
+			want: []message.Message{video(1<<24, long[:130])},
+		},
+		{
+			name: "extended delta, absolute time repeated",
 			wire: "06 000001 000001 09 01000000 61 46 ffffff 0000c8 09 01000000 128*76 c6 01000001 72*76",
-			want: []message.Message{video(1, "a"), video(1<<24+1, long)}},
-		{name: "time of exactly 24 bits", write: true, wire: "06 ffffff 000001 09 01000000 00ffffff 61",
-			want: []message.Message{video(0xffffff, "a")}},
-		{name: "extended delta in a type 3 chunk that starts a message",
+			want: []message.Message{video(1, "a"), video(1<<24+1, long)},
+		},
+		{
+			name: "time of exactly 24 bits", write: true, wire: "06 ffffff 000001 09 01000000 00ffffff 61",
+			want: []message.Message{video(0xffffff, "a")},
+		},
+		{
+			name: "extended delta in a type 3 chunk that starts a message",
 			wire: "06 000000 000001 09 01000000 61 86 ffffff 01000000 62 c6 01000000 63",
-			want: []message.Message{video(0, "a"), video(1<<24, "b"), video(1<<25, "c")}},
-		{name: "time wraps", wire: "06 ffffff 000001 09 01000000 fffffff0 61 46 000020 000001 09 62" +
-			"04 000011 000001 08 01000000 63",
-			want: []message.Message{video(1<<32-16, "a"), video(1<<32+16, "b"), audio(1<<32+17, "c")}},
-		{name: "time before the first", wire: "06 000005 000001 09 01000000 61 04 ffffff 000001 08 01000000 ffffffff 62",
-			want: []message.Message{video(5, "a"), audio(-1, "b")}},
-		{name: "chunk size", wire: "02 000000 000004 01 00000000 00000004 06 000000 000006 09 01000000 61626364 c6 6566",
-			want: []message.Message{video(0, "abcdef")}},
-		{name: "chunk size inside a message",
+			want: []message.Message{video(0, "a"), video(1<<24, "b"), video(1<<25, "c")},
+		},
+		{
+			name: "time wraps", wire: "06 ffffff 000001 09 01000000 fffffff0 61 46 000020 000001 09 62" +
+				"04 000011 000001 08 01000000 63",
+			want: []message.Message{video(1<<32-16, "a"), video(1<<32+16, "b"), audio(1<<32+17, "c")},
+		},
+		{
+			name: "time before the first", wire: "06 000005 000001 09 01000000 61 04 ffffff 000001 08 01000000 ffffffff 62",
+			want: []message.Message{video(5, "a"), audio(-1, "b")},
+		},
+		{
+			name: "chunk size", wire: "02 000000 000004 01 00000000 00000004 06 000000 000006 09 01000000 61626364 c6 6566",
+			want: []message.Message{video(0, "abcdef")},
+		},
+		{
+			name: "chunk size inside a message",
 			wire: "06 000000 0000c8 09 01000000 128*76 02 000000 000004 01 00000000 00000001 " + strings.Repeat("c676", 72),
-			want: []message.Message{video(0, long)}},
-		{name: "abort", wire: "06 000000 0000c8 09 01000000 128*76 02 000000 000004 02 00000000 00000006 46 000007 000001 09 61",
-			want: []message.Message{video(7, "a")}},
+			want: []message.Message{video(0, long)},
+		},
+		{
+			name: "abort", wire: "06 000000 0000c8 09 01000000 128*76 02 000000 000004 02 00000000 00000006 46 000007 000001 09 61",
+			want: []message.Message{video(7, "a")},
+		},
 		{name: "abort of a stream that is not there", wire: "02 000000 000004 02 00000000 00000009"},
-		{name: "empty message", write: true, wire: "06 000000 000000 09 01000000",
-			want: []message.Message{{Type: message.Video, StreamID: 1}}},
+		{
+			name: "empty message", write: true, wire: "06 000000 000000 09 01000000",
+			want: []message.Message{{Type: message.Video, StreamID: 1}},
+		},
 		{name: "chunk stream 64, two bytes", wire: "0000 000000 000001 09 01000000 61", want: []message.Message{video(0, "a")}},
 		{name: "chunk stream 65599, three bytes", wire: "01ffff 000000 000001 09 01000000 61", want: []message.Message{video(0, "a")}},
 	}
@@ -121,7 +155,7 @@ func TestChunks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			wire := c.bytes(t)
 			got, err := readAll(wire, DefaultLimits())
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
@@ -150,7 +184,7 @@ func TestTruncated(t *testing.T) {
 		wire := c.bytes(t)
 		for n := range wire {
 			got, err := readAll(wire[:n], DefaultLimits())
-			if err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Fatalf("%s at %d: %v", c.name, n, err)
 			}
 			if len(got) > len(c.want) {
@@ -258,7 +292,7 @@ func TestSharedBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := readAll(bytes.Join([][]byte{set, before, shared, shared}, nil), DefaultLimits())
-	if err != io.EOF {
+	if !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	want := []message.Message{video(7, "before"), video(1000, long), video(1000, long)}
@@ -303,7 +337,7 @@ func FuzzChunkReader(f *testing.F) {
 			t.Fatal(err)
 		}
 		again, err := readAll(out, l)
-		if err != io.EOF {
+		if !errors.Is(err, io.EOF) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(list, again); diff != "" {

@@ -3,6 +3,7 @@ package chunk
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -281,7 +282,7 @@ func uint24(b []byte) uint32 {
 
 // noEOF makes an end inside a chunk an error of its own.
 func noEOF(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -33,20 +33,34 @@ var cases = []testCase{
 	{name: "buffer length", typ: UserControl, body: "0003 00000001 000003e8", want: Event{SetBufferLength, 1, 1000}},
 	{name: "ping", typ: UserControl, body: "0006 00000539", want: Event{Type: PingRequest, Value: 1337}},
 	{name: "an event of Flash's own", typ: UserControl, body: "001a 00", want: Event{Type: 26}, oneWay: true},
-	{name: "command", typ: CommandAMF0, body: "02 0004 706c6179 00 0000000000000000 05 02 0001 61",
-		want: Command{Name: "play", Args: []amf.Value{"a"}}},
-	{name: "command in AMF3", typ: CommandAMF3, body: "00 02 0004 706c6179 00 0000000000000000 05 11 06 03 61",
-		want: Command{Name: "play", Args: []amf.Value{"a"}}, oneWay: true},
-	{name: "command in AMF3 without the format byte", typ: CommandAMF3, body: "02 0004 706c6179",
-		want: Command{Name: "play"}, oneWay: true},
-	{name: "command with garbage behind it", typ: CommandAMF0, body: "02 0004 706c6179 00 0000000000000000 05 ff",
-		want: Command{Name: "play"}, oneWay: true},
-	{name: "data", typ: DataAMF0, body: "02 0002 6f6e 08 00000001 0001 61 0101 000009",
-		want: Data{"on", []amf.Value{amf.ECMAArray{{Name: "a", Value: true}}}}},
-	{name: "aggregate", typ: Aggregate, body: "08 000002 fffff0 ff 000001 af01 0000000d 09 000001 000000 00 000001 17 0000000c",
-		want: []Message{{Audio, 1, 5000, []byte{0xaf, 1}}, {Video, 1, 5016, []byte{0x17}}}},
-	{name: "aggregate without the last back pointer", typ: Aggregate, body: "08 000001 000000 00 000000 af",
-		want: []Message{{Audio, 1, 5000, []byte{0xaf}}}, oneWay: true},
+	{
+		name: "command", typ: CommandAMF0, body: "02 0004 706c6179 00 0000000000000000 05 02 0001 61",
+		want: Command{Name: "play", Args: []amf.Value{"a"}},
+	},
+	{
+		name: "command in AMF3", typ: CommandAMF3, body: "00 02 0004 706c6179 00 0000000000000000 05 11 06 03 61",
+		want: Command{Name: "play", Args: []amf.Value{"a"}}, oneWay: true,
+	},
+	{
+		name: "command in AMF3 without the format byte", typ: CommandAMF3, body: "02 0004 706c6179",
+		want: Command{Name: "play"}, oneWay: true,
+	},
+	{
+		name: "command with garbage behind it", typ: CommandAMF0, body: "02 0004 706c6179 00 0000000000000000 05 ff",
+		want: Command{Name: "play"}, oneWay: true,
+	},
+	{
+		name: "data", typ: DataAMF0, body: "02 0002 6f6e 08 00000001 0001 61 0101 000009",
+		want: Data{"on", []amf.Value{amf.ECMAArray{{Name: "a", Value: true}}}},
+	},
+	{
+		name: "aggregate", typ: Aggregate, body: "08 000002 fffff0 ff 000001 af01 0000000d 09 000001 000000 00 000001 17 0000000c",
+		want: []Message{{Audio, 1, 5000, []byte{0xaf, 1}}, {Video, 1, 5016, []byte{0x17}}},
+	},
+	{
+		name: "aggregate without the last back pointer", typ: Aggregate, body: "08 000001 000000 00 000000 af",
+		want: []Message{{Audio, 1, 5000, []byte{0xaf}}}, oneWay: true,
+	},
 }
 
 type bandwidth struct {
