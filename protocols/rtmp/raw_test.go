@@ -157,6 +157,30 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+// Flash sends commands in AMF3 where it may, which are AMF0 behind a zero.
+func TestCommandsInAMF3(t *testing.T) {
+	r := newRelay()
+	s := startServer(t, r)
+	c := dialRaw(t, s.addr)
+	for _, cmd := range []struct {
+		id uint32
+		message.Command
+	}{
+		{0, message.Command{Name: "connect", Transaction: 1, Object: amf.Object{{Name: "app", Value: "live"}, {Name: "objectEncoding", Value: 3}}}},
+		{0, message.Command{Name: "createStream", Transaction: 2}},
+		{1, message.Command{Name: "publish", Args: args("one")}},
+	} {
+		m, err := cmd.Message(cmd.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Type, m.Body = message.CommandAMF3, append([]byte{0}, m.Body...)
+		c.send(t, m)
+	}
+	c.expect(t, CodePublishStart)
+	r.waitLive(t, "live/one", 1)
+}
+
 func TestConnectionMessages(t *testing.T) {
 	r := newRelay()
 	s := startServer(t, r)

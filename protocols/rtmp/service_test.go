@@ -454,39 +454,46 @@ func nextPicture(t *testing.T, d *flv.Demuxer, player *Player) *media.Packet {
 	}
 }
 
-// The metadata of the publisher reaches the player, with what is known better.
+// The metadata of the publisher reaches the player, with what is known better,
+// in AMF0 whatever the publisher uses.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, nil)
-	player := playRaw(t, g, "one")
-	pub, err := testClient().Publish(testContext(t), g.url+"/live/one")
+	tags := tagsOf(t, sample(t))
+	fields := amf.Object{{Name: "title", Value: "mine"}, {Name: "width", Value: 1.0}}
+	prefix, err := amf.Append0(nil, "@setDataFrame", "onMetaData")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer pub.Close()
-	tags := tagsOf(t, sample(t))
-	for i, m := range tags {
-		if m.Type == message.DataAMF0 {
-			d, err := message.ParseData(m)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fields := append(amf.Properties(d.Args[0]), amf.Property{Name: "title", Value: "mine"})
-			for i := range fields {
-				if fields[i].Name == "width" {
-					fields[i].Value = 1.0
-				}
-			}
-			body, err := message.Data{Name: "@setDataFrame", Args: []any{"onMetaData", amf.ECMAArray(fields)}}.Body()
-			if err != nil {
-				t.Fatal(err)
-			}
-			tags[i].Body = body
-		}
-	}
-	if err := pub.Write(tags...); err != nil {
+	amf0, err0 := amf.Append0(slices.Clone(prefix), amf.ECMAArray(fields))
+	amf3, err3 := amf.Append3(append(append([]byte{0}, prefix...), 0x11), fields)
+	if err := errors.Join(err0, err3); err != nil {
 		t.Fatal(err)
 	}
+	for _, meta := range []message.Message{
+		{Type: message.DataAMF0, Body: amf0},
+		{Type: message.DataAMF3, Body: amf3},
+	} {
+		t.Run(meta.Type.String(), func(t *testing.T) {
+			g := startGateway(t, nil)
+			player := playRaw(t, g, "one")
+			pub, err := testClient().Publish(testContext(t), g.url+"/live/one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pub.Close()
+			if err := pub.Write(append([]message.Message{meta}, tags[1:]...)...); err != nil {
+				t.Fatal(err)
+			}
+			o := nextMetadata(t, player)
+			if amf.Get[string](o, "title") != "mine" || amf.Get[float64](o, "width") != 320 {
+				t.Errorf("metadata %+v", o)
+			}
+		})
+	}
+}
+
+func nextMetadata(t *testing.T, player raw) amf.Object {
+	t.Helper()
 	for {
 		m, err := player.next()
 		if err != nil {
@@ -496,17 +503,10 @@ func TestMetadata(t *testing.T) {
 			continue
 		}
 		d, err := message.ParseData(m)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || d.Name != "onMetaData" || len(d.Args) == 0 {
+			t.Fatalf("%+v, %v", d, err)
 		}
-		if d.Name != "onMetaData" {
-			continue
-		}
-		o := amf.Properties(d.Args[0])
-		if amf.Get[string](o, "title") != "mine" || amf.Get[float64](o, "width") != 320 {
-			t.Errorf("metadata %+v", o)
-		}
-		return
+		return amf.Properties(d.Args[0])
 	}
 }
 
