@@ -13,7 +13,7 @@ type mixer struct {
 }
 
 // newMixer returns a mixer to 1 or 2 channels. Downmixing is that of ITU-R
-// BS.775-4 annex 4, without the LFE channel, turned down so that full scale on
+// BS.775, without the LFE channel, turned down so that full scale on
 // all channels does not clip. Mono goes to both channels at full level.
 func newMixer(layout []dec.Speaker, out int) mixer {
 	m := mixer{in: len(layout), out: out}
