@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -187,38 +186,30 @@ func mulaw(v float64) byte {
 	return ^(sign | byte(exp<<4) | byte(s>>(exp+3)&0xf))
 }
 
+// TestChromiumPlays starts a real browser on a long cached group. What it hears and
+// how well it keeps step is for the end-to-end tests.
 func TestChromiumPlays(t *testing.T) {
 	h, s := newTestService(t, nil)
-	pictures := encode(t, 10, "-preset", "veryfast", "-tune", "zerolatency", "-g", "300", "-x264-params", "aud=1")
-	broadcast(t, h, "live/a", pictures, 20)
+	pictures := encode(t, 5, "-preset", "veryfast", "-tune", "zerolatency", "-g", "150", "-x264-params", "aud=1")
+	broadcast(t, h, "live/a", pictures, 100)
 	reports := browse(t, s, "watch.html?stream=live/a")
 	deadline := time.After(60 * time.Second)
-	var first [3]float64
-	for n := 0; n < 100; {
+	for first := 0.0; ; {
 		select {
 		case r := <-reports:
 			if r.Error != "" {
 				t.Fatal(r.Error)
 			}
-			if first[0] == 0 && len(r.Frames) > 0 {
-				first = r.Frames[0]
-				t.Logf("first frame %v ms after the POST", first[0])
+			if first == 0 && len(r.Frames) > 0 {
+				first = r.Frames[0][0]
+				t.Logf("first frame %.0f ms after the POST", first)
 			}
-			if n < 6 || n%10 == 9 {
-				v, a := r.Video, r.Audio
-				t.Logf("%5.0f ms: %v decoded, %v dropped, %v keys, %v freezes, nack %v, pli %v, lost %v; delay %.0f ms (target %.0f) audio delay %.0f ms, concealed %v of %v, a-v %.0f ms",
-					r.At, v.FramesDecoded, v.FramesDropped, v.KeyFramesDecoded, v.FreezeCount, v.NackCount, v.PliCount, v.PacketsLost,
-					1000*v.JitterBufferDelay/v.JitterBufferEmittedCount, 1000*v.JitterBufferTargetDelay/v.JitterBufferEmittedCount,
-					1000*a.JitterBufferDelay/a.JitterBufferEmittedCount, a.ConcealedSamples, a.TotalSamplesReceived, a.EstimatedPlayoutTimestamp-v.EstimatedPlayoutTimestamp)
-				var list []string
-				for _, f := range r.Frames {
-					list = append(list, fmt.Sprintf("%.0f:%.0f", f[0], f[1]-first[1]))
-				}
-				t.Log(strings.Join(list, " "))
+			if r.Video.FramesDecoded > 130 && r.Audio.TotalSamplesReceived > 8000 {
+				t.Logf("after %.0f ms: %v", r.At, r)
+				return
 			}
-			n++
 		case <-deadline:
-			t.Fatalf("no more reports, %d so far", n)
+			t.Fatal("Chromium does not play")
 		}
 	}
 }

@@ -29,30 +29,31 @@ type egress struct {
 	format       hub.Format[*unit]
 	video, audio *sender // nil for media that the viewer does not get
 
-	// What follows is for run alone.
-	train   icemux.Train
+	out output // for run alone
+
+	resend    *pacer               // of retransmissions; for the transport's goroutine alone
+	connected atomic.Int64         // ns from the POST to the first media
+	rewind    atomic.Bool          // the viewer has lost the picture
+	caughtUp  atomic.Int64         // when the cached group was sent last, Unix ns
+	keysAsked atomic.Int64         // by the viewer
+	newest    atomic.Pointer[unit] // of those sent
+}
+
+// output is how far a viewer's stream has come.
+type output struct {
+	train   *icemux.Train // while packets are being sent
 	pacer   *pacer
 	batch   []*unit
 	tracks  *media.Tracks
-	refused int           // tracks that the viewer can't have, from the start
-	squeeze squeeze       // of pictures before the live edge
-	shown   time.Duration // latest time of a picture sent
-	heard   time.Duration // latest time of sound sent
-	// soundFrom is where sound starts: at the live edge.
-	soundFrom time.Duration
-	reports   int
-	reported  time.Time
-	interval  time.Duration
+	refused int // tracks that the viewer can't have, from the start
 
-	// And this for the goroutine that calls RTCP.
-	again  icemux.Train // retransmissions
-	resend *pacer
+	squeeze   squeeze       // of pictures before the live edge
+	shown     time.Duration // latest time of a picture sent
+	heard     time.Duration // latest time of sound sent
+	soundFrom time.Duration // where sound starts: at the live edge
 
-	connected atomic.Int64 // ns from the POST to the first media
-	rewind    atomic.Bool  // the viewer has lost the picture
-	caughtUp  atomic.Int64 // when the cached group was sent last, Unix ns
-	keysAsked atomic.Int64
-	lastUnit  atomic.Pointer[unit]
+	reports  int // sender reports sent
+	reported time.Time
 }
 
 // protocolWHIP is how the hub knows publishers that make key frames on request.
@@ -68,7 +69,8 @@ func (s *Service) Play(ctx context.Context, offer signaling.Offer) (signaling.Se
 		return nil, signaling.Answer{}, err
 	}
 	e := &egress{
-		session: s.newSession(offer), svc: s, pacer: newPacer(s.cfg.BurstRate), resend: newPacer(resendRate), batch: make([]*unit, 64), shown: -1, heard: -1, interval: firstInterval,
+		session: s.newSession(offer), svc: s, resend: newPacer(resendRate, resendBurst),
+		out: output{pacer: newPacer(s.cfg.BurstRate, burstBytes), batch: make([]*unit, 64), shown: -1, heard: -1},
 	}
 	answer := &negotiate.Answer{Direction: "sendonly", Sections: make([]negotiate.AnswerSection, len(o.Sections))}
 	tracks, live := s.tracks(offer.Stream)
@@ -82,14 +84,14 @@ func (s *Service) Play(ctx context.Context, offer signaling.Offer) (signaling.Se
 		e.cancel(err)
 		return nil, signaling.Answer{}, refusal(err)
 	}
-	e.viewer, e.id, e.refused = v, v.ID(), len(v.Refused())
+	e.viewer, e.id, e.out.refused = v, v.ID(), len(v.Refused())
 	e.log = s.log.With("session", e.id, "stream", offer.Stream)
 	e.format = rtpFormat(s.log.With("stream", offer.Stream), s.cfg.BFrames, singleNAL)
 	answer.Stream = e.id
 	text, err := s.connect(&e.session, o, answer, e)
 	if err == nil {
 		if err = ctx.Err(); err == nil {
-			err = s.admit(e, e.run)
+			err = s.admit(e, e.run, e.done)
 		}
 		if err != nil {
 			e.transport.Close(err)
@@ -117,7 +119,6 @@ func (s *Service) tracks(stream string) (ts media.Tracks, ok bool) {
 
 // run is the session's goroutine.
 func (e *egress) run() {
-	defer close(e.done)
 	stopTransport := context.AfterFunc(e.transport.Context(), func() { e.cancel(context.Cause(e.transport.Context())) })
 	stopViewer := context.AfterFunc(e.viewer.Context(), func() { e.cancel(context.Cause(e.viewer.Context())) })
 	e.cancel(e.play())
@@ -162,11 +163,11 @@ func (e *egress) play() error {
 			joining = len(units) == 0
 			continue
 		}
-		n, _ := sub.Read(e.batch)
-		if err := e.sendAll(e.batch[:n]); err != nil {
+		n, _ := sub.Read(e.out.batch)
+		if err := e.sendAll(e.out.batch[:n]); err != nil {
 			return err
 		}
-		clear(e.batch[:n])
+		clear(e.out.batch[:n])
 	}
 }
 

@@ -12,7 +12,7 @@ func (e *egress) info() SessionInfo {
 		Info: e.viewer.Info(), Connected: time.Duration(e.connected.Load()), Transport: e.transport.Stats(),
 		Tracks: []TrackInfo{},
 	}
-	if u := e.lastUnit.Load(); u != nil {
+	if u := e.newest.Load(); u != nil {
 		i.BFramesDropped, i.BFramesKept = u.b.dropped.Load(), u.b.kept.Load()
 	}
 	for _, s := range []*sender{e.video, e.audio} {

@@ -11,12 +11,13 @@ const burstBytes = 40 << 10
 // pacer is a token bucket in bytes.
 type pacer struct {
 	rate   float64 // bytes a second
+	burst  float64
 	tokens float64
 	last   time.Time
 }
 
-func newPacer(mbits int) *pacer {
-	return &pacer{rate: float64(mbits) * 1e6 / 8, tokens: burstBytes}
+func newPacer(mbits, burst int) *pacer {
+	return &pacer{rate: float64(mbits) * 1e6 / 8, burst: float64(burst), tokens: float64(burst)}
 }
 
 // wait takes n bytes and sleeps until they may leave. ctx ends the sleep.
@@ -39,7 +40,7 @@ func (p *pacer) wait(ctx context.Context, n int) error {
 func (p *pacer) refill() {
 	now := time.Now()
 	if !p.last.IsZero() {
-		p.tokens = min(p.tokens+p.rate*now.Sub(p.last).Seconds(), burstBytes)
+		p.tokens = min(p.tokens+p.rate*now.Sub(p.last).Seconds(), p.burst)
 	}
 	p.last = now
 }

@@ -7,18 +7,31 @@ import (
 
 	"sluice/protocols/container/rtp/timing"
 	"sluice/server/media"
+	"sluice/webrtc/icemux"
 )
 
 const (
-	// resendRate bounds retransmissions to one viewer, in Mbit/s.
-	resendRate = 20
+	// resendRate bounds retransmissions to one viewer, in Mbit/s, and resendBurst
+	// what may be sent again at once, in bytes: some peers ask for all that they
+	// ever missed in every NACK, and the newest is at the end.
+	resendRate  = 20
+	resendBurst = 512 << 10
 	// reportInterval is between sender reports, once the peer has the first few.
 	reportInterval = time.Second
 	firstInterval  = 200 * time.Millisecond
 	firstReports   = 3
 	// rewindInterval is the least time between two restarts at the cached group.
-	rewindInterval = time.Second
+	rewindInterval = 500 * time.Millisecond
 )
+
+// reportDue reports whether it is time for sender reports.
+func (e *egress) reportDue(now time.Time) bool {
+	interval := reportInterval
+	if e.out.reports < firstReports {
+		interval = firstInterval
+	}
+	return now.Sub(e.out.reported) >= interval
+}
 
 // reception is what a viewer's reports say of a track.
 type reception struct {
@@ -30,7 +43,7 @@ type reception struct {
 // report sends the sender reports of both tracks for the same instant, by which
 // the peer keeps picture and sound together.
 func (e *egress) report(now time.Time) {
-	u := e.lastUnit.Load()
+	u := e.newest.Load()
 	if u == nil {
 		return
 	}
@@ -57,10 +70,8 @@ func (e *egress) report(now time.Time) {
 	if b, err := rtcp.Marshal(packets); err == nil {
 		_ = e.transport.SendRTCP(b)
 	}
-	e.reported = now
-	if e.reports++; e.reports >= firstReports {
-		e.interval = reportInterval
-	}
+	e.out.reported = now
+	e.out.reports++
 }
 
 // RTCP implements transport.Handler.
@@ -89,28 +100,32 @@ func (e *egress) nack(p *rtcp.TransportLayerNack, now time.Time) {
 	if s == nil {
 		return
 	}
+	train := e.svc.train()
+	defer e.svc.giveBack(train)
 	for _, pair := range p.Nacks {
 		pair.Range(func(seq uint16) bool {
-			_ = s.resend(e.transport, &e.again, seq, now)
-			if e.again.Len() >= piecePackets {
-				e.flushAgain()
+			_ = s.resend(e.transport, train, seq, now)
+			if train.Len() >= piecePackets {
+				e.sendAgain(train)
 			}
 			return true
 		})
 	}
-	e.flushAgain()
+	e.sendAgain(train)
 }
 
-func (e *egress) flushAgain() {
-	n := e.again.Bytes()
+// sendAgain sends retransmissions within their rate; beyond it they are dropped,
+// and asked for once more.
+func (e *egress) sendAgain(train *icemux.Train) {
+	n := train.Bytes()
 	if n == 0 {
 		return
 	}
 	if !e.resend.take(n) {
-		e.again.Reset()
+		train.Reset()
 		return
 	}
-	_ = e.transport.Send(&e.again)
+	_ = e.transport.Send(train)
 	e.viewer.Sent(n)
 }
 

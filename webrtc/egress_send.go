@@ -38,10 +38,10 @@ func (e *egress) backlog(sub *hub.Subscription[*unit]) ([]*unit, error) {
 	ctx, cancel := context.WithTimeout(e.ctx, settle)
 	defer cancel()
 	for {
-		n, _ := sub.Read(e.batch)
-		units = append(units, e.batch[:n]...)
-		clear(e.batch[:n])
-		if n == len(e.batch) {
+		n, _ := sub.Read(e.out.batch)
+		units = append(units, e.out.batch[:n]...)
+		clear(e.out.batch[:n])
+		if n == len(e.out.batch) {
 			continue
 		}
 		if u := newest(units); u != nil && time.Since(u.epoch)-u.pts < liveWithin {
@@ -80,18 +80,18 @@ func (e *egress) catchUp(units []*unit) error {
 		pictures++
 		bytes += u.bytes
 	}
-	e.squeeze = squeeze{}
+	e.out.squeeze = squeeze{}
 	if first != nil {
 		edge := liveEdge(units)
-		spread := max(e.pacer.duration(bytes), time.Duration(pictures)*minSpread)
-		if e.shown >= first.pts {
+		spread := max(e.out.pacer.duration(bytes), time.Duration(pictures)*minSpread)
+		if e.out.shown >= first.pts {
 			// A second showing: the next new picture may come within one frame's time.
-			start := max(e.shown, edge)
-			e.squeeze = squeeze{first.pts, edge, start + replaySpread/16, start + replaySpread}
+			start := max(e.out.shown, edge)
+			e.out.squeeze = squeeze{first.pts, edge, start + replaySpread/16, start + replaySpread}
 		} else if spread < edge-first.pts {
-			e.squeeze = squeeze{first.pts, edge, edge - spread, edge}
+			e.out.squeeze = squeeze{first.pts, edge, edge - spread, edge}
 		}
-		e.soundFrom = max(edge+soundDelay, e.heard+1)
+		e.out.soundFrom = max(edge+soundDelay, e.out.heard+1)
 	}
 	err := e.sendAll(units)
 	e.caughtUp.Store(time.Now().UnixNano())
@@ -123,16 +123,18 @@ func liveEdge(units []*unit) time.Duration {
 
 // sendAll sends units in pieces, as fast as the pacer lets it.
 func (e *egress) sendAll(units []*unit) error {
+	e.out.train = e.svc.train()
+	defer e.svc.giveBack(e.out.train)
 	for _, u := range units {
-		if u.tracks != e.tracks {
-			e.tracks = u.tracks
-			if len(e.viewer.Refused()) > e.refused {
+		if u.tracks != e.out.tracks {
+			e.out.tracks = u.tracks
+			if len(e.viewer.Refused()) > e.out.refused {
 				return errCodecChanged
 			}
 		}
-		s, q := e.video, e.squeeze
+		s, q := e.video, e.out.squeeze
 		if u.kind == media.Audio {
-			if u.pts < e.soundFrom {
+			if u.pts < e.out.soundFrom {
 				continue
 			}
 			s, q = e.audio, squeeze{}
@@ -142,10 +144,10 @@ func (e *egress) sendAll(units []*unit) error {
 		}
 		e.note(u, q)
 		for i := range u.payloads {
-			if err := s.append(e.transport, &e.train, u, i, q); err != nil {
+			if err := s.append(e.transport, e.out.train, u, i, q); err != nil {
 				return err
 			}
-			if e.train.Len() >= piecePackets || e.train.Bytes() >= pieceBytes {
+			if e.out.train.Len() >= piecePackets || e.out.train.Bytes() >= pieceBytes {
 				if err := e.flush(); err != nil {
 					return err
 				}
@@ -157,31 +159,30 @@ func (e *egress) sendAll(units []*unit) error {
 
 // note keeps what the next start and the next report need.
 func (e *egress) note(u *unit, q squeeze) {
-	e.lastUnit.Store(u)
+	e.newest.Store(u)
 	if u.kind == media.Video {
-		e.shown = max(e.shown, q.apply(u.pts))
+		e.out.shown = max(e.out.shown, q.apply(u.pts))
 	} else {
-		e.heard = max(e.heard, u.pts)
+		e.out.heard = max(e.out.heard, u.pts)
 	}
 }
 
 // flush sends the train, and a sender report where one is due: before the first
 // packets, so that the peer can tell at once how picture and sound belong together.
 func (e *egress) flush() error {
-	n := e.train.Bytes()
+	n := e.out.train.Bytes()
 	if n == 0 {
 		return nil
 	}
-	if err := e.pacer.wait(e.ctx, n); err != nil {
+	if err := e.out.pacer.wait(e.ctx, n); err != nil {
 		return err
 	}
-	now := time.Now()
-	if now.Sub(e.reported) >= e.interval {
+	if now := time.Now(); e.reportDue(now) {
 		e.report(now)
 	}
 	// A packet that the kernel does not take is lost like any other; a path that
 	// is gone for good is found by the consent checks.
-	_ = e.transport.Send(&e.train)
+	_ = e.transport.Send(e.out.train)
 	e.viewer.Sent(n)
 	return nil
 }

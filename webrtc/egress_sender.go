@@ -29,8 +29,8 @@ type sender struct {
 	packets uint32 // sent, without retransmissions
 	octets  uint32
 	resent  int64
-	recent  [256]resending // by sequence number
-	unknown int64          // asked for and not to be had any more
+	recent  []resending // by sequence number modulo its length; nil before the first
+	unknown int64       // asked for and not to be had any more
 	seen    reception
 }
 
@@ -63,9 +63,15 @@ type resending struct {
 	at     time.Time
 }
 
-// resendAgain is after what time at least a packet is sent once more; what was
-// asked for before the answer could arrive is asked for in vain.
-const resendAgain = 20 * time.Millisecond
+// A packet is not sent once more before the round-trip time has passed: what was
+// asked for before the answer could arrive is asked for in vain. The time is bounded
+// as peers report it, some of them wrongly.
+const (
+	resendAgain  = 20 * time.Millisecond
+	resendLatest = 250 * time.Millisecond
+)
+
+const recentResends = 256
 
 func newSender(kind media.Kind, codecs []negotiate.Codec) *sender {
 	s := &sender{
@@ -131,8 +137,11 @@ func (s *sender) resend(t *transport.Transport, train *icemux.Train, seq uint16,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	number := s.next + int64(int16(seq-uint16(s.next))) //nolint:gosec // modulo
-	r := &s.recent[seq%uint16(len(s.recent))]
-	if r.number == number && now.Sub(r.at) < max(s.seen.rtt, resendAgain) {
+	if s.recent == nil {
+		s.recent = make([]resending, recentResends)
+	}
+	r := &s.recent[seq%recentResends]
+	if r.number == number && now.Sub(r.at) < min(max(s.seen.rtt, resendAgain), resendLatest) {
 		return nil
 	}
 	u, i, q := s.find(number)

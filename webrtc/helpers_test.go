@@ -92,7 +92,7 @@ func picture(n, size int, key bool) []byte {
 	if key {
 		unit[0] = 0x65
 	}
-	unit[1] = 0x88 // first_mb 0
+	unit[1], unit[2] = 0x88, 0x80 // first_mb 0, type I, parameter set 0
 	binary.BigEndian.PutUint32(unit[8:], uint32(n))
 	return append(binary.BigEndian.AppendUint32(nil, uint32(size)), unit...)
 }

@@ -87,7 +87,7 @@ func (s *Service) Publish(ctx context.Context, offer signaling.Offer) (signaling
 	text, err := s.connect(&n.session, o, answer, n)
 	if err == nil {
 		if err = ctx.Err(); err == nil {
-			err = s.admit(n, n.run)
+			err = s.admit(n, n.run, n.done)
 		}
 		if err != nil {
 			n.transport.Close(err)
@@ -168,7 +168,6 @@ func (n *ingest) agree(s *negotiate.Section, as *negotiate.AnswerSection) {
 
 // run is the session's goroutine.
 func (n *ingest) run() {
-	defer close(n.done)
 	stopTransport := context.AfterFunc(n.transport.Context(), func() { n.cancel(context.Cause(n.transport.Context())) })
 	stopPublisher := context.AfterFunc(n.pub.Context(), func() { n.cancel(context.Cause(n.pub.Context())) })
 	n.cancel(n.attend())

@@ -1,11 +1,17 @@
 package webrtc
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
+	"github.com/pion/transport/v5/vnet"
+	"github.com/pion/webrtc/v4"
 
 	"sluice/server/hub"
 	"sluice/webrtc/icemux"
@@ -28,38 +34,86 @@ type netem struct {
 	closed bool
 }
 
+// condition is how bad a network is.
+type condition struct {
+	loss          float64
+	delay, jitter time.Duration
+}
+
 type datagram struct {
 	b    []byte
 	from net.Addr
 }
 
-func newNetem(t testing.TB, loss float64, delay, jitter time.Duration) *netem {
+// network is a virtual network with a server behind a netem. It and all that is on
+// it belong into a synctest bubble: time there costs nothing, and how busy the
+// machine is changes nothing.
+type network struct {
+	*netem
+	t      *testing.T
+	router *vnet.Router
+	hosts  int
+}
+
+func newNetwork(t *testing.T, c condition) *network {
 	t.Helper()
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	router, err := vnet.NewRouter(&vnet.RouterConfig{CIDR: "10.0.0.0/24", LoggerFactory: logging.NewDefaultLoggerFactory()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &netem{
-		PacketConn: conn, in: make(chan datagram, 4096), done: make(chan struct{}),
-		rnd: rand.New(rand.NewPCG(1, 2)), loss: loss, delay: delay, jitter: jitter,
+	n := &network{t: t, router: router}
+	conn, err := n.host().ListenPacket("udp4", "10.0.0.1:8000")
+	if err != nil {
+		t.Fatal(err)
 	}
-	n.wg.Go(func() {
-		buf := make([]byte, 2048)
-		for {
-			k, from, err := conn.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			d := datagram{append([]byte(nil), buf[:k]...), from}
-			n.later(func() {
-				select {
-				case n.in <- d:
-				default:
-				}
-			})
-		}
-	})
+	if err := router.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = router.Stop() })
+	n.netem = &netem{
+		PacketConn: conn, in: make(chan datagram, 4096), done: make(chan struct{}),
+		rnd: rand.New(rand.NewPCG(1, 2)), loss: c.loss, delay: c.delay, jitter: c.jitter,
+	}
+	n.wg.Go(n.receive)
 	return n
+}
+
+// host adds a host to the network, the first with the address 10.0.0.1.
+func (n *network) host() *vnet.Net {
+	n.hosts++
+	h, err := vnet.NewNet(&vnet.NetConfig{StaticIPs: []string{fmt.Sprintf("10.0.0.%d", n.hosts)}})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if err := n.router.AddNet(h); err != nil {
+		n.t.Fatal(err)
+	}
+	return h
+}
+
+// client puts a client onto the network.
+func (n *network) client(se *webrtc.SettingEngine) {
+	se.SetNet(n.host())
+	se.SetIncludeLoopbackCandidate(false)
+	se.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+}
+
+// receive takes what comes to the server.
+func (n *netem) receive() {
+	buf := make([]byte, 2048)
+	for {
+		k, from, err := n.PacketConn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		d := datagram{append([]byte(nil), buf[:k]...), from}
+		n.later(func() {
+			select {
+			case n.in <- d:
+			default:
+			}
+		})
+	}
 }
 
 // later runs f after the network's delay, or never.
@@ -115,21 +169,21 @@ func (n *netem) Close() error {
 	return err
 }
 
-// newBadService is newTestService behind a bad network.
-func newBadService(t testing.TB, n *netem) (*hub.Hub, *Service) {
-	t.Helper()
-	h := hub.New(hub.DefaultConfig(), hub.Options{Log: testLog(t)})
-	mux, err := icemux.New(icemux.Config{UDP: []net.PacketConn{n}})
+// serve starts a service on the network.
+func (n *network) serve() (*hub.Hub, *Service) {
+	n.t.Helper()
+	h := hub.New(hub.DefaultConfig(), hub.Options{Log: testLog(n.t)})
+	mux, err := icemux.New(icemux.Config{UDP: []net.PacketConn{n.netem}})
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
 	cfg := DefaultConfig()
 	cfg.Jitter = time.Second
-	s, err := newService(cfg, h, testLog(t), mux)
+	s, err := newService(cfg, h, testLog(n.t), mux)
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	n.t.Cleanup(func() {
 		s.Close()
 		h.Close()
 	})

@@ -4,55 +4,53 @@ import (
 	"bytes"
 	"encoding/binary"
 	"slices"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/pion/webrtc/v4"
 
 	"sluice/protocols/container/rtp"
-	"sluice/protocols/container/rtp/jitter"
 	sluice "sluice/server/media"
 	"sluice/signaling/sdpfrag"
 )
 
-// networks are those of the acceptance list: with a round trip of 200 ms where
-// there is delay at all.
-var networks = []struct {
-	name          string
-	loss          float64
-	delay, jitter time.Duration
-}{
-	{"1 % loss", 0.01, 0, 0},
-	{"5 % loss, 200 ms round trip", 0.05, 100 * time.Millisecond, 0},
-	{"10 % loss", 0.10, 20 * time.Millisecond, 0},
-	{"1 % loss, 100 ms jitter, reordering", 0.01, 50 * time.Millisecond, 100 * time.Millisecond},
+// conditions are those of the acceptance list.
+var conditions = map[string]condition{
+	"1 % loss":                            {loss: 0.01},
+	"5 % loss, 200 ms round trip":         {loss: 0.05, delay: 100 * time.Millisecond},
+	"10 % loss":                           {loss: 0.10, delay: 20 * time.Millisecond},
+	"1 % loss, 100 ms jitter, reordering": {loss: 0.01, delay: 50 * time.Millisecond, jitter: 100 * time.Millisecond},
 }
 
 // assemble makes pictures of what a viewer got, as a player does that waits a
-// second for what is missing. It returns their numbers.
+// second for what is missing. packets are in the order of their numbers. It
+// returns the pictures' own numbers.
 func assemble(t *testing.T, packets []received) (numbers []int) {
 	t.Helper()
-	buffer := jitter.NewBuffer(jitter.Config{MaxPackets: 4096, MaxDelay: time.Second})
+	deadline := make([]time.Time, len(packets))
+	for i, p := range slices.Backward(packets) {
+		deadline[i] = p.at.Add(time.Second)
+		if i+1 < len(packets) && deadline[i+1].Before(deadline[i]) {
+			deadline[i] = deadline[i+1]
+		}
+	}
 	parts, err := rtp.NewDepacketizer(rtp.Format{Name: "H264", Clock: 90000}, rtp.DepacketizerConfig{TrustMarker: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var units []rtp.Unit
-	drain := func(now time.Time) {
-		for {
-			p, lost, ok := buffer.Pop(now)
-			if !ok {
-				return
-			}
-			units, _ = parts.Append(units, p, lost)
+	lost := false
+	for i, p := range packets {
+		lost = lost || i > 0 && p.SequenceNumber != packets[i-1].SequenceNumber+1
+		if p.at.After(deadline[i]) {
+			lost = true
+			continue
 		}
-	}
-	for _, p := range packets {
-		buffer.Push(rtp.Packet{
+		units, _ = parts.Append(units, rtp.Packet{
 			Payload: p.Payload, Timestamp: p.Timestamp, SSRC: p.SSRC, Sequence: p.SequenceNumber, Marker: p.Marker,
-		}, p.at)
-		drain(p.at)
+		}, lost)
+		lost = false
 	}
 	for _, u := range units {
 		numbers = append(numbers, int(binary.BigEndian.Uint32(slice(u.Payload)[8:])))
@@ -69,49 +67,40 @@ func slice(payload []byte) (unit []byte) {
 	return unit
 }
 
-// TestBadNetworks has viewers and publishers on bad networks, all at once as they
-// mostly wait.
-func TestBadNetworks(t *testing.T) {
-	var wg sync.WaitGroup
-	for _, c := range networks {
-		wg.Go(func() {
-			t.Run("viewer, "+c.name, func(t *testing.T) { badViewer(t, newNetem(t, c.loss, c.delay, c.jitter)) })
-		})
-		wg.Go(func() {
-			t.Run("publisher, "+c.name, func(t *testing.T) { badPublisher(t, newNetem(t, c.loss, c.delay, c.jitter)) })
+// TestViewersOnBadNetworks: what is lost on the way to a viewer comes again.
+func TestViewersOnBadNetworks(t *testing.T) {
+	for name, c := range conditions {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { badViewer(t, newNetwork(t, c)) })
 		})
 	}
-	wg.Go(func() { t.Run("blackout", blackout) })
-	wg.Wait()
 }
 
-// badViewer: what is lost on the way to a viewer comes again.
-func badViewer(t *testing.T, n *netem) {
-	h, s := newBadService(t, n)
+func badViewer(t *testing.T, n *network) {
+	h, s := n.serve()
 	src := newSource(t, h, "live/a", 60, 3000)
 	src.cached(40)
 	src.run()
-	v := newViewer(t, nil)
+	v := newViewer(t, n.client)
 	v.play(s, "live/a")
-	waitFor(t, "200 pictures", func() bool { return v.times() > 200 })
-	numbers := assemble(t, v.got(webrtc.RTPCodecTypeVideo))
+	waitFor(t, "300 pictures", func() bool { return v.times() > 300 })
+	numbers := assemble(t, v.ordered(webrtc.RTPCodecTypeVideo))
 	intact := map[int]bool{}
 	for _, n := range numbers {
 		intact[n] = true
 	}
-	// The newest may still be waiting for a packet.
-	first, last := slices.Min(numbers), slices.Max(numbers)-40
+	// A client can't ask for what came before the first packet that it saw, so the
+	// count begins at the next whole group. The newest pictures may still be waiting
+	// for a packet.
+	first, last := (slices.Min(numbers)+59)/60*60, slices.Max(numbers)-40
 	total, missing := last-first, 0
 	for n := first; n < last; n++ {
 		if !intact[n] {
 			missing++
 		}
 	}
-	if first%60 != 0 {
-		t.Errorf("begins with picture %d, which is no key frame", first)
-	}
 	resent := s.Sessions()[0].Tracks[0].Resent
-	t.Logf("%d of %d pictures missing, %d packets sent again", missing, total, resent)
+	t.Logf("%d of %d pictures missing, %d packets sent again, RTT %v", missing, total, resent, s.Sessions()[0].Tracks[0].RTT)
 	if missing > total/50 {
 		t.Errorf("%d of %d pictures are missing", missing, total)
 	}
@@ -120,12 +109,20 @@ func badViewer(t *testing.T, n *netem) {
 	}
 }
 
-// badPublisher: what reaches the hub is never torn, and after a picture that is
-// lost comes a key frame.
-func badPublisher(t *testing.T, n *netem) {
-	h, s := newBadService(t, n)
+// TestPublishersOnBadNetworks: what reaches the hub is never torn, and after a
+// picture that is lost comes a key frame.
+func TestPublishersOnBadNetworks(t *testing.T) {
+	for name, c := range conditions {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { badPublisher(t, newNetwork(t, c)) })
+		})
+	}
+}
+
+func badPublisher(t *testing.T, n *network) {
+	h, s := n.serve()
 	w := watch(t, h, "live/a")
-	p := newPublisher(t, nil, webrtc.MimeTypeH264)
+	p := newPublisher(t, n.client, webrtc.MimeTypeH264)
 	p.post(s.Publish, "live/a", p.offer())
 	p.run()
 	waitFor(t, "150 pictures", func() bool { return len(w.kind(sluice.Video)) > 150 })
@@ -162,26 +159,29 @@ func checkWhole(t *testing.T, pics []*sluice.Packet) {
 	}
 }
 
-// blackout: five seconds without any packet end nobody's session.
-func blackout(t *testing.T) {
-	bad := newNetem(t, 0, 5*time.Millisecond, 0)
-	h, s := newBadService(t, bad)
+// TestBlackout: five seconds without any packet end nobody's session.
+func TestBlackout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { blackout(t, newNetwork(t, condition{delay: 5 * time.Millisecond})) })
+}
+
+func blackout(t *testing.T, n *network) {
+	h, s := n.serve()
 	w := watch(t, h, "live/in")
-	p := newPublisher(t, nil, webrtc.MimeTypeH264)
+	p := newPublisher(t, n.client, webrtc.MimeTypeH264)
 	p.post(s.Publish, "live/in", p.offer())
 	p.run()
 	src := newSource(t, h, "live/out", 30, 3000)
 	src.cached(10)
 	src.run()
-	v := newViewer(t, nil)
+	v := newViewer(t, n.client)
 	v.play(s, "live/out")
 	waitFor(t, "both ways", func() bool { return len(v.pictures()) > 20 && len(w.kind(sluice.Video)) > 20 })
-	bad.blackout(true)
-	time.AfterFunc(5*time.Second, func() { bad.blackout(false) })
+	n.blackout(true)
+	time.AfterFunc(5*time.Second, func() { n.blackout(false) })
 	in, out := len(w.kind(sluice.Video)), src.count()
 	waitFor(t, "the publisher's return", func() bool { return len(w.kind(sluice.Video)) > in+30 })
 	waitFor(t, "the viewer's return", func() bool {
-		numbers := assemble(t, v.got(webrtc.RTPCodecTypeVideo))
+		numbers := assemble(t, v.ordered(webrtc.RTPCodecTypeVideo))
 		return len(numbers) > 0 && numbers[len(numbers)-1] > out+160
 	})
 	checkWhole(t, w.kind(sluice.Video))

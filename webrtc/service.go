@@ -31,8 +31,9 @@ type Service struct {
 	transport    transport.Config
 	video, audio []media.Codec // that publishers may send, best first
 
-	stop context.CancelFunc
-	wg   sync.WaitGroup
+	stop   context.CancelFunc
+	wg     sync.WaitGroup
+	trains sync.Pool // of *icemux.Train: a viewer needs one for a moment only
 
 	mu       sync.Mutex
 	closed   bool
@@ -133,8 +134,9 @@ func (s *Service) Sessions() []SessionInfo {
 	return infos
 }
 
-// admit makes room for a session and runs it; run returns when it has ended.
-func (s *Service) admit(p peer, run func()) error {
+// admit makes room for a session and runs it: run returns when it has ended, and
+// then done is closed.
+func (s *Service) admit(p peer, run func(), done chan<- struct{}) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -149,8 +151,21 @@ func (s *Service) admit(p peer, run func()) error {
 		s.mu.Lock()
 		delete(s.sessions, p)
 		s.mu.Unlock()
+		close(done)
 	})
 	return nil
+}
+
+func (s *Service) train() *icemux.Train {
+	if t, ok := s.trains.Get().(*icemux.Train); ok {
+		return t
+	}
+	return &icemux.Train{}
+}
+
+func (s *Service) giveBack(t *icemux.Train) {
+	t.Reset()
+	s.trains.Put(t)
 }
 
 // parsed is an offer with its ICE part.

@@ -191,7 +191,7 @@ func TestViewerWaits(t *testing.T) {
 		}
 		last = p[len(p)-1].Timestamp
 	}
-	for i, p := 1, v.got(webrtc.RTPCodecTypeVideo); i < len(p); i++ {
+	for i, p := 1, v.ordered(webrtc.RTPCodecTypeVideo); i < len(p); i++ {
 		if p[i].SequenceNumber != p[i-1].SequenceNumber+1 || int32(p[i].Timestamp-p[i-1].Timestamp) < 0 {
 			t.Fatalf("packet %d: number %d after %d, time %d after %d", i, p[i].SequenceNumber, p[i-1].SequenceNumber, p[i].Timestamp, p[i-1].Timestamp)
 		}

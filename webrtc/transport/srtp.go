@@ -30,21 +30,17 @@ func profiles() []dtls.SRTPProtectionProfile {
 	}
 }
 
-// ciphers are the four SRTP contexts of a session: they share keys but no state,
-// so that each needs only its own lock.
+// ciphers are the SRTP contexts of a session.
 type ciphers struct {
 	profile srtp.ProtectionProfile
 
-	// Used by the receiving goroutine only.
-	rtpIn, rtcpIn *srtp.Context
-	header        rtp.Header
+	// For the receiving goroutine only.
+	in     *srtp.Context
+	header rtp.Header
 
-	mu        sync.Mutex // guards rtpOut and outHeader
-	rtpOut    *srtp.Context
+	mu        sync.Mutex // guards what follows
+	out       *srtp.Context
 	outHeader rtp.Header
-
-	rtcpMu  sync.Mutex
-	rtcpOut *srtp.Context
 }
 
 func newCiphers(conn *dtls.Conn, client bool) (*ciphers, error) {
@@ -60,23 +56,17 @@ func newCiphers(conn *dtls.Conn, client bool) (*ciphers, error) {
 	if err := cfg.ExtractSessionKeysFromDTLS(&state, client); err != nil {
 		return nil, fmt.Errorf("transport: keys: %w", err)
 	}
-	c := &ciphers{profile: cfg.Profile}
 	k := cfg.Keys
-	for _, s := range []struct {
-		ctx       **srtp.Context
-		key, salt []byte
-	}{
-		{&c.rtpIn, k.RemoteMasterKey, k.RemoteMasterSalt}, {&c.rtcpIn, k.RemoteMasterKey, k.RemoteMasterSalt},
-		{&c.rtpOut, k.LocalMasterKey, k.LocalMasterSalt}, {&c.rtcpOut, k.LocalMasterKey, k.LocalMasterSalt},
-	} {
-		ctx, err := srtp.CreateContext(s.key, s.salt, cfg.Profile,
-			srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-		if err != nil {
-			return nil, fmt.Errorf("transport: SRTP: %w", err)
-		}
-		*s.ctx = ctx
+	in, err := srtp.CreateContext(k.RemoteMasterKey, k.RemoteMasterSalt, cfg.Profile,
+		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	if err != nil {
+		return nil, fmt.Errorf("transport: SRTP: %w", err)
 	}
-	return c, nil
+	out, err := srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, cfg.Profile)
+	if err != nil {
+		return nil, fmt.Errorf("transport: SRTP: %w", err)
+	}
+	return &ciphers{profile: cfg.Profile, in: in, out: out}, nil
 }
 
 // Header is what differs from viewer to viewer in an RTP packet.
@@ -113,7 +103,7 @@ func (t *Transport) AppendRTP(train *icemux.Train, h Header, prefix, payload []b
 	h.put(b)
 	copy(b[headerSize+copy(b[headerSize:], prefix):], payload)
 	c.mu.Lock()
-	sealed, err := c.rtpOut.EncryptRTP(b, b[:size], &c.outHeader)
+	sealed, err := c.out.EncryptRTP(b, b[:size], &c.outHeader)
 	c.mu.Unlock()
 	if err != nil {
 		return err
@@ -129,9 +119,9 @@ func (t *Transport) SendRTCP(packet []byte) error {
 	if c == nil || path == nil {
 		return errNotReady
 	}
-	c.rtcpMu.Lock()
-	sealed, err := c.rtcpOut.EncryptRTCP(nil, packet, nil)
-	c.rtcpMu.Unlock()
+	c.mu.Lock()
+	sealed, err := c.out.EncryptRTCP(nil, packet, nil)
+	c.mu.Unlock()
 	if err != nil {
 		return err
 	}

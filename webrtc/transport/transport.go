@@ -285,11 +285,11 @@ func (t *Transport) media(p inbound) {
 	}
 	t.counters.received(len(p.b))
 	if typ := p.b[1]; typ >= 192 && typ <= 223 {
-		if b, err := c.rtcpIn.DecryptRTCP(p.b, p.b, nil); err == nil {
+		if b, err := c.in.DecryptRTCP(p.b, p.b, nil); err == nil {
 			t.handler.RTCP(b, p.arrival)
 			return
 		}
-	} else if b, err := c.rtpIn.DecryptRTP(p.b, p.b, &c.header); err == nil {
+	} else if b, err := c.in.DecryptRTP(p.b, p.b, &c.header); err == nil {
 		t.handler.RTP(&c.header, b, p.arrival)
 		return
 	}
