@@ -64,6 +64,22 @@ func browse(t *testing.T, flags ...chromedp.ExecAllocatorOption) *chromium {
 	return b
 }
 
+// crash ends the browser without a word to anybody.
+func (b *chromium) crash() {
+	b.t.Helper()
+	process := chromedp.FromContext(b.ctx).Browser.Process()
+	if process == nil || process.Kill() != nil {
+		b.t.Fatal("the browser can't be killed")
+	}
+}
+
+// in is the browser as a subtest of the one that started it sees it.
+func (b *chromium) in(t *testing.T) *chromium {
+	sub := *b
+	sub.t = t
+	return &sub
+}
+
 // tab is one page.
 type tab struct {
 	t     *testing.T

@@ -1,13 +1,14 @@
 // Runs in every page before its own scripts: sees the page's peer connections, requests
 // and pictures, hears its sound, and is a minimal WHIP and WHEP client of its own.
 (() => {
-  const e2e = (window.e2e = { pcs: [], posted: 0, firstFrame: 0, frames: 0, status: 0 });
+  const e2e = (window.e2e = { pcs: [], posted: 0, firstFrame: 0, frames: 0, status: 0, onTrack() {} });
 
   const Native = window.RTCPeerConnection;
   window.RTCPeerConnection = class extends Native {
     constructor(...args) {
       super(...args);
       e2e.pcs.push(this);
+      this.addEventListener('track', ({ track }) => e2e.onTrack(track));
     }
   };
   const nativeFetch = window.fetch;
@@ -87,6 +88,44 @@
     }
     return out;
   };
+
+  // observe notes when the picture turns white (e2e.flashes) and when sound begins
+  // (e2e.beeps), in ms of the page's clock, as the user would see and hear it.
+  e2e.flashes = [];
+  e2e.beeps = [];
+  e2e.observe = async () => {
+    let white = true;
+    e2e.onFrame = (v, now, meta) => {
+      const was = white;
+      white = e2e.pixels(v)[0] > 128;
+      if (white && !was) e2e.flashes.push(meta.expectedDisplayTime);
+    };
+    const ac = new AudioContext();
+    const code = `registerProcessor('onset', class extends AudioWorkletProcessor {
+      quiet = -1e9;
+      process([[samples]]) {
+        samples?.forEach((x, i) => {
+          if (Math.abs(x) < 0.1) return;
+          const at = currentFrame + i;
+          if (at - this.quiet > sampleRate / 4) this.port.postMessage(at / sampleRate);
+          this.quiet = at;
+        });
+        return true;
+      }
+    })`;
+    await ac.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+    const node = new AudioWorkletNode(ac, 'onset');
+    node.port.onmessage = ({ data }) => {
+      const { contextTime, performanceTime } = ac.getOutputTimestamp();
+      e2e.beeps.push(performanceTime + (data - contextTime) * 1000);
+    };
+    e2e.onTrack = (track) => {
+      if (track.kind === 'audio') ac.createMediaStreamSource(new MediaStream([track])).connect(node);
+    };
+  };
+  // offsets are the times from each flash to its beep; sound that comes first is negative.
+  e2e.offsets = () => e2e.flashes.map((f) => e2e.beeps.map((b) => b - f).reduce((x, y) => (Math.abs(y) < Math.abs(x) ? y : x), Infinity))
+    .filter((d) => Math.abs(d) < 400);
 
   const send = async (url, token, sdp) => {
     const headers = { 'Content-Type': 'application/sdp', ...(token && { Authorization: `Bearer ${token}` }) };
