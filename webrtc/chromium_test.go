@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 // report is what the page testdata/watch.html says.
 type report struct {
 	Error        string       `json:"error"`
+	Codec        string       `json:"codec"`
 	At           float64      `json:"at"` // ms since the POST
 	State        string       `json:"state"`
 	Frames       [][3]float64 `json:"frames"` // ms since the POST, RTP timestamp, media time in s
@@ -34,8 +36,9 @@ type report struct {
 		JitterBufferDelay, JitterBufferEmittedCount                 float64
 		JitterBufferTargetDelay, TotalDecodeTime                    float64
 		EstimatedPlayoutTimestamp, ConcealedSamples                 float64
-		TotalSamplesReceived, AudioLevel                            float64
+		TotalSamplesReceived, TargetBitrate                         float64
 	}
+	Pair struct{ AvailableOutgoingBitrate float64 }
 }
 
 // browse opens a page of testdata in a headless Chromium, beside the WHIP and WHEP
@@ -211,5 +214,43 @@ func TestChromiumPlays(t *testing.T) {
 		case <-deadline:
 			t.Fatal("Chromium does not play")
 		}
+	}
+}
+
+// TestChromiumPublishes takes each picture codec from a real browser.
+func TestChromiumPublishes(t *testing.T) {
+	h, s := newTestService(t, nil)
+	var names []string
+	watchers := map[media.Codec]*watcher{}
+	for _, c := range []media.Codec{media.H264, media.VP8, media.VP9, media.AV1} {
+		names = append(names, c.String())
+		watchers[c] = watch(t, h, "live/"+c.String())
+	}
+	reports := browse(t, s, "publish.html?codecs="+strings.Join(names, ","))
+	deadline := time.After(60 * time.Second)
+	for len(watchers) > 0 {
+		select {
+		case r := <-reports:
+			if r.Error != "" {
+				t.Fatal(r.Error)
+			}
+			t.Logf("%s after %.0f ms: target %.0f, available %.0f bit/s", r.Codec, r.At, r.Video.TargetBitrate, r.Pair.AvailableOutgoingBitrate)
+		case <-deadline:
+			t.Fatalf("Chromium does not publish: %v are missing", watchers)
+		}
+		for codec, w := range watchers {
+			video, audio := w.kind(media.Video), w.kind(media.Audio)
+			if len(video) < 30 || len(audio) < 30 {
+				continue
+			}
+			track := video[0].Track
+			if !video[0].Key || track.Codec != codec || track.Width == 0 || audio[0].Track.Codec != media.Opus {
+				t.Errorf("%v begins with key %v of %+v and %+v", codec, video[0].Key, track, audio[0].Track)
+			}
+			delete(watchers, codec)
+		}
+	}
+	for _, i := range s.Sessions() {
+		t.Logf("%s: connected in %v by %s, %s: %+v", i.Stream, i.Connected, i.Transport.Protocol, i.Transport.Profile, i.Tracks)
 	}
 }
