@@ -6,15 +6,6 @@ import (
 	"sluice/server/transcode/aac/tables"
 )
 
-// kind is how a band is coded.
-type kind uint8
-
-const (
-	asZero  kind = iota // not at all
-	asNoise             // as the energy of noise
-	asCode              // as quantised coefficients
-)
-
 const (
 	// tries is how many scale factors are tried for a band, triesBelow how many
 	// of them below the nominal one.
@@ -22,9 +13,7 @@ const (
 	triesBelow = 3
 	// holeCost is the price of energy that goes missing, in units of a squared
 	// error: a hole in the spectrum is heard as such.
-	holeCost = 1
-	// noiseBits is about what the energy of a noise band takes.
-	noiseBits = 4
+	holeCost = 0.25
 	// hopeless is the energy of a band, in units of the noise level, below
 	// which no scale factor is tried.
 	hopeless = 0.1
@@ -34,6 +23,8 @@ const (
 	// fresh is the state before the first scale factor, after those that are
 	// scale factors.
 	fresh = maxScale + 1
+	// stay marks a band without scale factor, which leaves the state as it was.
+	stay = -1
 )
 
 // none is the first scale factor of a band that none was tried for.
@@ -52,8 +43,7 @@ type trials struct {
 // next one is coded as a difference to.
 type search struct {
 	cost [2][fresh + 1]float32
-	// from is the state that the best path to each state came from or, if the
-	// band has no scale factor and leaves the state as it was, -1-kind.
+	// from is the state that the best path to each state came from, or stay.
 	from    [maxBands][fresh + 1]int16
 	scratch [frameLen]int32
 	books   bookSearch
@@ -63,25 +53,23 @@ type search struct {
 // empty if low > high.
 type reach struct{ low, high int }
 
-// run decides on the kinds and scale factors of the bands of c. It returns an
-// estimate of their bits, without those of sections and headers.
+// run decides which bands of c are coded and with which scale factors. It
+// returns an estimate of their bits, without those of sections and headers.
 func (s *search) run(c *channel, l *layout, lambda float32) float32 {
 	cur, next := &s.cost[0], &s.cost[1]
 	cur[fresh] = 0
 	live := reach{low: fresh, high: -1}
 	level := noiseLevel(lambda)
-	shift := math.Log2(float64(level))
+	logLevel := math.Log2(float64(level))
 	for b := range l.bands {
 		n, from := &c.bands[b], &s.from[b]
-		rest, kind := n.leaveOut(lambda)
+		hole := (1 + holeCost) * n.weight * n.energy
 		for i := live.low; i <= live.high; i++ {
-			next[i] = cur[i] + rest
-			from[i] = -1 - int16(kind)
+			next[i], from[i] = cur[i]+hole, stay
 		}
-		next[fresh] = cur[fresh] + rest
-		from[fresh] = -1 - int16(kind)
+		next[fresh], from[fresh] = cur[fresh]+hole, stay
 		if n.weight*n.energy > hopeless*level*float32(l.width(b)) {
-			s.try(c, l, b, n.nominal(shift))
+			s.try(c, l, b, n.nominal(logLevel))
 			live = n.trials.extend(next, cur, from, lambda, live)
 		}
 		cur, next = next, cur
@@ -89,23 +77,11 @@ func (s *search) run(c *channel, l *layout, lambda float32) float32 {
 	return s.trace(c, l, cur, live)
 }
 
-// leaveOut returns the cost of not coding the band, and how that is done best.
-func (n *band) leaveOut(lambda float32) (float32, kind) {
-	loss := n.weight * n.energy
-	if n.noisy {
-		// The error of unrelated noise is the energy of both.
-		if noise := 2*loss + noiseBits*lambda; noise < (1+holeCost)*loss {
-			return noise, asNoise
-		}
-	}
-	return (1 + holeCost) * loss, asZero
-}
-
 // nominal returns the scale factor that makes about the error at which a bit is
-// worth its price: a value x has a mean squared error of 4/27 * sqrt(x) *
-// step^1.5, from the slope of the power law. shift is log2 of the noise level.
-func (n *band) nominal(shift float64) int {
-	step := (shift + float64(n.coarse) - math.Log2(float64(n.weight))) * 2 / 3
+// worth its price. A coefficient x has a mean squared error of 4/27 * sqrt(x) *
+// step^1.5, from the slope of the power law; level is log2 of the noise level.
+func (n *band) nominal(level float64) int {
+	step := (level - math.Log2(float64(n.weight)) - float64(n.slope)) / 1.5
 	return scaleUnit + int(math.Round(4*step))
 }
 
@@ -200,14 +176,11 @@ func (s *search) trace(c *channel, l *layout, cost *[fresh + 1]float32, live rea
 	}
 	for b := l.bands - 1; b >= 0; b-- {
 		n, from := &c.bands[b], int(s.from[b][at])
-		if from < 0 {
-			n.kind = kind(-1 - from)
-			if n.kind == asNoise {
-				bits += noiseBits
-			}
+		n.coded = from != stay
+		if !n.coded {
 			continue
 		}
-		n.kind, n.scale = asCode, at
+		n.scale = at
 		bits += n.trials.bits[at-n.trials.first]
 		if from < fresh {
 			bits += deltaBits[at-from+maxDelta]

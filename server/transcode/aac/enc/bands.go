@@ -7,9 +7,6 @@ const (
 	// towards lower frequencies.
 	spreadUp   = 15
 	spreadDown = 30
-	// noiseFrom is the frequency in Hz from which on noise may stand for a
-	// band: below, the ear follows the fine structure.
-	noiseFrom = 4000
 )
 
 // bandPlan is what does not change about the scale factor bands of one kind of
@@ -17,7 +14,6 @@ const (
 type bandPlan struct {
 	offsets []uint16  // of all bands of a window
 	coded   int       // how many of them are coded
-	noise   int       // the first that noise may stand for
 	up      []float32 // how much of band b-1 masks in b
 	down    []float32 // how much of band b+1 masks in b
 	gain    float32   // the energy of a long window's coefficients over these
@@ -33,7 +29,6 @@ func newBandPlan(offsets []uint16, rate int, bandwidth float64) *bandPlan {
 	hz := float64(rate) / 2 / float64(lines)
 	p := &bandPlan{
 		offsets: offsets,
-		noise:   all,
 		up:      make([]float32, all),
 		down:    make([]float32, all),
 		gain:    float32(frameLen / lines),
@@ -43,9 +38,6 @@ func newBandPlan(offsets []uint16, rate int, bandwidth float64) *bandPlan {
 		low, high := float64(offsets[b])*hz, float64(offsets[b+1])*hz
 		if low < bandwidth {
 			p.coded = b + 1
-		}
-		if low >= noiseFrom {
-			p.noise = min(p.noise, b)
 		}
 		centre := bark((low + high) / 2)
 		if b > 0 {

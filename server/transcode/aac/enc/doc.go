@@ -1,11 +1,11 @@
 // Package enc encodes float32 samples to AAC-LC (ISO/IEC 14496-3 subpart 4) in
-// frames of 1024 samples: mono, stereo and 5.1, long and short blocks, M/S stereo,
-// perceptual noise substitution and a bit reservoir.
+// frames of 1024 samples: mono, stereo and 5.1, long and short blocks, M/S stereo
+// and a bit reservoir.
 //
 // # How it decides
 //
 // A frame is cut into scale factor bands, and everything that can be chosen for a
-// band (its scale factor, noise in its place, or nothing) is judged by one figure:
+// band (its scale factor, or that it is left out) is judged by one figure:
 //
 //	weight * squared error + lambda * bits
 //

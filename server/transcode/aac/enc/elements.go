@@ -43,15 +43,13 @@ type channel struct {
 type band struct {
 	energy float32 // sum of the squared coefficients
 	weight float32 // of a squared error
-	noisy  bool    // noise of the same energy may stand for the band
 	least  int     // the lowest scale factor whose quantised values can be coded
-	coarse float32 // log2 of the noise-to-scale relation, see nominal
+	slope  float32 // log2 of the mean of 4/27 * sqrt(coefficient)
 	trials trials
 
 	// The decision.
-	kind  kind
-	scale int   // scale factor
-	noise int   // noise energy, in the unit of the bit stream
+	coded bool
+	scale int   // scale factor, if coded
 	top   int32 // largest quantised magnitude
 	book  int   // codebook of the section that the band is in
 }
@@ -84,10 +82,11 @@ func newElements(cfg Config, rateIndex int) []*element {
 	}
 }
 
-// bandwidth returns the highest frequency in Hz that is worth its bits.
+// bandwidth returns the highest frequency in Hz that is worth its bits: 12 kHz at
+// 32 kbit/s for a channel, 20 kHz at 64.
 func bandwidth(cfg Config) float64 {
 	perChannel := float64(cfg.Bitrate) / float64(min(cfg.Channels, 5))
-	return min(20000, 4000+perChannel/4)
+	return 4000 + perChannel/4
 }
 
 // analyse makes everything ready for the choice of scale factors: attack says
@@ -125,8 +124,5 @@ func (el *element) analyse(bank *filterbank, attack bool, lambda float32) {
 	}
 	if len(el.channels) == 2 {
 		el.chooseStereo(lambda)
-	}
-	for _, c := range el.channels {
-		c.findNoise(el, plan)
 	}
 }

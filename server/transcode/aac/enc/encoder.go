@@ -81,7 +81,8 @@ func (e *Encoder) Delay() int { return frameLen + lookahead }
 // header, to dst. Samples that are not numbers or infinite count as 0.
 //
 // Its only error is a pcm of the wrong length. It does not allocate if dst has
-// room; a frame has at most 768 bytes for each channel.
+// room; a frame has at most 768 bytes for each channel. The same samples give
+// the same frames, on one architecture.
 func (e *Encoder) Encode(pcm []float32, dst []byte) ([]byte, error) {
 	if len(pcm) != FrameLen*e.cfg.Channels {
 		return dst, fmt.Errorf("aac: %d samples to encode, want %d of each of %d channels", len(pcm), FrameLen, e.cfg.Channels)

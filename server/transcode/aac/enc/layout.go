@@ -14,7 +14,7 @@ const (
 	maxBands = maxGroups * 15
 	// groupStep is the change of the mean level in dB over which a short window
 	// begins a new group.
-	groupStep = 5
+	groupStep = 6
 )
 
 // layout is the order of the coefficients of one frame. A band is one scale

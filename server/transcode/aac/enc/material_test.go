@@ -8,8 +8,8 @@ import (
 // The test material is synthesised so that the tests need no recordings and
 // give the same figures everywhere. Every function returns interleaved samples.
 
-// seconds of material per signal: long enough for the bit reservoir to settle.
-const materialSeconds = 10
+// materialSeconds is the length of a signal: enough for the reservoir to settle.
+const materialSeconds = 5
 
 // stereo interleaves the two channels that f fills.
 func stereo(rate int, f func(left, right []float64)) []float32 {
@@ -58,15 +58,18 @@ func hertz(note float64) float64 { return 440 * math.Exp2((note-69)/12) }
 func pluck(l, r []float64, at, rate int, note, pan, gain float64, rnd *rand.Rand) {
 	f := hertz(note)
 	for h := 1; h <= 24 && f*float64(h) < 0.45*float64(rate); h++ {
+		// A decaying sine is the impulse response of two poles.
 		w := 2 * math.Pi * f * float64(h) * (1 + 0.0003*float64(h*h)) / float64(rate)
+		decay := math.Exp(-(1.5 + 0.5*float64(h)) / float64(rate))
 		phase := rnd.Float64() * 6
 		a := gain / math.Pow(float64(h), 1.2)
-		decay := math.Exp(-(1.5 + 0.5*float64(h)) / float64(rate))
-		for i := at; i < len(l) && a > 1e-6; i++ {
-			s := a * math.Sin(w*float64(i-at)+phase)
-			l[i] += s * (1 - pan)
-			r[i] += s * pan
-			a *= decay
+		c1, c2 := 2*decay*math.Cos(w), decay*decay
+		y1, y2 := a*math.Sin(phase-w)/decay, a*math.Sin(phase-2*w)/c2
+		for i := at; i < len(l) && i < at+2*rate; i++ {
+			y := c1*y1 - c2*y2
+			y1, y2 = y, y1
+			l[i] += y * (1 - pan)
+			r[i] += y * pan
 		}
 	}
 }

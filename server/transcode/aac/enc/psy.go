@@ -6,11 +6,6 @@ import "math"
 // weighs the same: 22 dB over the noise of 16-bit samples.
 const quiet = 30000
 
-// noiseFlatness is the least spectral flatness, the geometric over the
-// arithmetic mean of the energies, of a band that is noise. It is 0.28 for
-// white noise in the mean.
-const noiseFlatness = 0.15
-
 // measure sets what the coefficients of band b say.
 func (c *channel) measure(b int, l *layout) {
 	lo, hi := l.start[b], l.start[b+1]
@@ -37,7 +32,7 @@ func (c *channel) measure(b int, l *layout) {
 	if s := scaleUnit + int(math.Ceil(16.0/3*math.Log2(float64(top)/maxQuant))); s > 0 {
 		n.least = s
 	}
-	n.coarse = float32(math.Log2(27.0 / 4 * float64(hi-lo) / float64(roots)))
+	n.slope = float32(math.Log2(4.0 / 27 * float64(roots) / float64(hi-lo)))
 }
 
 // weigh sets the weights of the bands.
@@ -58,38 +53,6 @@ func (c *channel) weigh(l *layout, plan *bandPlan) {
 			c.bands[first+b].weight = plan.gain / sqrt(max(v, quiet))
 		}
 	}
-}
-
-// findNoise marks the bands that noise may stand for. In M/S bands it may not:
-// decoders undo M/S for coded coefficients only.
-func (c *channel) findNoise(el *element, plan *bandPlan) {
-	l := &el.layout
-	for b := range l.bands {
-		n := &c.bands[b]
-		n.noisy = false
-		if b%l.perGroup < plan.noise || el.midSide[b] || n.energy == 0 {
-			continue
-		}
-		magnitude := c.magnitude[l.start[b]:l.start[b+1]]
-		if flatness(magnitude, n.energy) < noiseFlatness {
-			continue
-		}
-		n.noisy = true
-		perWindow := float64(n.energy) / float64(l.windows[b/l.perGroup])
-		n.noise = int(math.Round(2 * math.Log2(perWindow)))
-	}
-}
-
-// flatness returns the spectral flatness of coefficients with this sum of
-// squares; their number is a multiple of 4.
-func flatness(magnitude []float32, energy float32) float32 {
-	logs := 0.0
-	for m := magnitude; len(m) >= 4; m = m[4:] {
-		p := float64(m[0]) * float64(m[1]) * float64(m[2]) * float64(m[3])
-		logs += math.Log(p*p + 1e-30)
-	}
-	n := float64(len(magnitude))
-	return float32(math.Exp(logs/n) * n / float64(energy))
 }
 
 func sqrt(x float32) float32 { return float32(math.Sqrt(float64(x))) }

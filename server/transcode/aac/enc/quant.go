@@ -19,7 +19,7 @@ const (
 	// rounding is added before the fraction is cut: less than one half, as the
 	// values between two steps are denser at the lower end, and smaller ones
 	// take fewer bits.
-	rounding = 0.38
+	rounding = 0.34
 )
 
 var (

@@ -2,8 +2,8 @@ package enc
 
 import "sluice/server/transcode/aac/tables"
 
-// books is the number of codebooks that the encoder uses, noise included.
-const books = tables.NoiseBook + 1
+// books is the number of codebooks that the encoder uses, with the zero book.
+const books = tables.EscapeBook + 1
 
 // section is a run of bands of one group with the same codebook.
 type section struct {
@@ -71,10 +71,6 @@ func (c *channel) bookCosts(b int, l *layout, cost *[books]float32) {
 		cost[k] = infinite
 	}
 	n := &c.bands[b]
-	if n.kind == asNoise {
-		cost[tables.NoiseBook] = 0
-		return
-	}
 	class, extra := bookClass(n.top), float32(0)
 	if class == tables.ZeroBook {
 		cost[tables.ZeroBook] = 0

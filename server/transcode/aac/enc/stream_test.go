@@ -11,10 +11,12 @@ import (
 	"sluice/server/transcode/aac/dec"
 )
 
+// The sounds of TestStreams last half a second.
+
 // noise is white noise in every channel, at full scale.
 func noise(rate, channels int) []float32 {
 	rnd := rand.New(rand.NewPCG(4, 4))
-	pcm := make([]float32, rate*channels)
+	pcm := make([]float32, rate/2*channels)
 	for i := range pcm {
 		pcm[i] = 2*rnd.Float32() - 1
 	}
@@ -23,7 +25,7 @@ func noise(rate, channels int) []float32 {
 
 // square is a square wave of full scale.
 func square(rate, channels int) []float32 {
-	pcm := make([]float32, rate*channels)
+	pcm := make([]float32, rate/2*channels)
 	for i := range pcm {
 		pcm[i] = float32(i/channels*440*2/rate%2*2 - 1)
 	}
@@ -32,10 +34,10 @@ func square(rate, channels int) []float32 {
 
 // tones is another tone in each channel, with a break to silence and clicks.
 func tones(rate, channels int) []float32 {
-	pcm := make([]float32, rate*channels)
+	pcm := make([]float32, rate/2*channels)
 	for i := range pcm {
 		at, c := i/channels, i%channels
-		if at%8000 < 6000 {
+		if at%4000 < 3000 {
 			pcm[i] = float32(0.4 * math.Sin(2*math.Pi*float64(40+13*c)*float64(at)/float64(rate)))
 		}
 		if at%3001 == 0 {
@@ -63,7 +65,7 @@ func poison(rate, channels int) []float32 {
 	return pcm
 }
 
-func silence(rate, channels int) []float32 { return make([]float32, rate*channels) }
+func silence(rate, channels int) []float32 { return make([]float32, rate/2*channels) }
 
 // TestStreams has three decoders take every sample rate and channel
 // configuration, at low and high bitrates, with sound that leaves an encoder
@@ -180,22 +182,24 @@ func TestChannels(t *testing.T) {
 	}
 }
 
-// TestBitrate asks for many rates over ten seconds.
+// TestBitrate measures the average over ten seconds.
 func TestBitrate(t *testing.T) {
-	pcm := mix(44100)
+	half := mix(44100)
+	pcm := slices.Concat(half, half)
 	mono := make([]float32, len(pcm)/2)
 	for i := range mono {
 		mono[i] = pcm[2*i]
 	}
-	for _, bitrate := range []int{32000, 48000, 64000, 96000, 128000, 192000, 256000, 320000} {
-		for channels, sound := range map[int][]float32{1: mono, 2: pcm} {
-			if bitrate > 128000*channels {
-				continue
-			}
-			s := encode(t, Config{SampleRate: 44100, Channels: channels, Bitrate: bitrate}, sound)
-			if got := s.bitrate(); math.Abs(got/float64(bitrate)-1) > 0.05 {
-				t.Errorf("%d channels: %.0f bit/s, want %d", channels, got, bitrate)
-			}
+	for _, c := range []Config{
+		{44100, 1, 32000}, {44100, 1, 64000}, {44100, 2, 48000},
+		{44100, 2, 96000}, {44100, 2, 128000}, {44100, 2, 320000},
+	} {
+		sound := pcm
+		if c.Channels == 1 {
+			sound = mono
+		}
+		if got := encode(t, c, sound).bitrate(); math.Abs(got/float64(c.Bitrate)-1) > 0.05 {
+			t.Errorf("%d channels: %.0f bit/s, want %d", c.Channels, got, c.Bitrate)
 		}
 	}
 }

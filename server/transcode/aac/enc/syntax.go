@@ -6,13 +6,6 @@ import (
 	"sluice/server/transcode/aac/tables"
 )
 
-const (
-	// noiseOffset and noiseStart shift the first noise energy of a channel
-	// (ISO/IEC 14496-3 4.6.13.3).
-	noiseOffset = 90
-	noiseStart  = 256
-)
-
 // write appends the element (ISO/IEC 14496-3 4.4.2.1).
 func (el *element) write(w *bitWriter, s *search) {
 	w.put(el.id, 3)
@@ -25,7 +18,7 @@ func (el *element) write(w *bitWriter, s *search) {
 	for _, c := range el.channels {
 		c.quantise(&el.layout)
 		s.books.run(c, &el.layout)
-		gain := c.firstScale()
+		gain := c.firstScale(&el.layout)
 		w.put(uint32(gain), 8) // global_gain
 		if el.id != idPair {
 			el.layout.write(w)
@@ -34,8 +27,8 @@ func (el *element) write(w *bitWriter, s *search) {
 		c.writeScales(w, gain)
 		w.put(0, 3) // no pulse data, no temporal noise shaping, no gain control
 		for _, s := range c.sections {
-			if b := tables.Spectral[min(s.book, tables.EscapeBook)]; b != nil && s.book <= tables.EscapeBook {
-				c.writeValues(w, b, el.layout.start[s.from], el.layout.start[s.to])
+			if s.book != tables.ZeroBook {
+				c.writeValues(w, tables.Spectral[s.book], el.layout.start[s.from], el.layout.start[s.to])
 			}
 		}
 	}
@@ -46,7 +39,7 @@ func (c *channel) quantise(l *layout) {
 	for b := range l.bands {
 		n := &c.bands[b]
 		lo, hi := l.start[b], l.start[b+1]
-		if n.kind != asCode {
+		if !n.coded {
 			clear(c.quantised[lo:hi])
 			n.top = 0
 			continue
@@ -98,12 +91,10 @@ func (el *element) writeMidSide(w *bitWriter) {
 
 // firstScale returns the first scale factor, to which the first difference is
 // zero; any value does for a channel without one.
-func (c *channel) firstScale() int {
-	for _, s := range c.sections {
-		for b := s.from; b < s.to; b++ {
-			if c.bands[b].kind == asCode {
-				return c.bands[b].scale
-			}
+func (c *channel) firstScale(l *layout) int {
+	for b := range c.bands[:l.bands] {
+		if c.bands[b].coded {
+			return c.bands[b].scale
 		}
 	}
 	return scaleUnit
@@ -122,29 +113,20 @@ func (c *channel) writeSections(w *bitWriter, lengthBits uint) {
 	}
 }
 
-// writeScales appends scale_factor_data (ISO/IEC 14496-3 Table 4.53).
-func (c *channel) writeScales(w *bitWriter, gain int) {
-	scale, noise, firstNoise := gain, gain-noiseOffset, true
+// writeScales appends scale_factor_data (ISO/IEC 14496-3 Table 4.53). Bands
+// without values in a section that has a codebook repeat the last scale factor.
+func (c *channel) writeScales(w *bitWriter, last int) {
 	for _, s := range c.sections {
+		if s.book == tables.ZeroBook {
+			continue
+		}
 		for b := s.from; b < s.to; b++ {
-			n := &c.bands[b]
-			switch {
-			case s.book == tables.ZeroBook:
-			case s.book == tables.NoiseBook && firstNoise:
-				d := min(max(n.noise-noise, -noiseStart), noiseStart-1)
-				w.put(uint32(d+noiseStart), 9)
-				noise += d
-				firstNoise = false
-			case s.book == tables.NoiseBook:
-				d := min(max(n.noise-noise, -maxDelta), maxDelta)
-				w.code(tables.ScaleFactors.Codes[d+maxDelta])
-				noise += d
-			case n.kind == asCode:
-				w.code(tables.ScaleFactors.Codes[n.scale-scale+maxDelta])
-				scale = n.scale
-			default:
-				w.code(tables.ScaleFactors.Codes[maxDelta])
+			next := last
+			if c.bands[b].coded {
+				next = c.bands[b].scale
 			}
+			w.code(tables.ScaleFactors.Codes[next-last+maxDelta])
+			last = next
 		}
 	}
 }

@@ -21,7 +21,7 @@ const (
 // attackFloor its least value in squared 16-bit units.
 const (
 	subblock    = 128
-	attackRatio = 10
+	attackRatio = 6
 	attackFloor = 100 * subblock
 )
 
