@@ -22,7 +22,7 @@ func TestRestartMovesSessions(t *testing.T) {
 	g.live("live/marked", 2)
 	path := newBadPath(t, g)
 	b := browse(t, camera(t))
-	viewer := b.viewer(path, "live/marked")
+	viewer := b.viewer(path, "live/marked", true)
 	publisher := b.publisher(path, "live/cam")
 	g.live("live/cam", 2)
 	rec := record(t, "rtmp://"+g.rtmp+"/live/cam")
@@ -61,7 +61,7 @@ func TestRestartMovesSessions(t *testing.T) {
 		}
 	}
 	rec.finish()
-	checkRecording(t, rec.file)
+	checkWhole(t, rec.file)
 }
 
 // publisher opens a page that publishes the fake camera through the path.

@@ -136,7 +136,7 @@ func TestWHIPOnBadNetworks(t *testing.T) {
 		t.Errorf("the session is not the one that it was: %+v", list)
 	}
 	rec.finish()
-	checkRecording(t, rec.file)
+	checkWhole(t, rec.file)
 }
 
 // minShare of the pictures that the browser sends must get through to players,
@@ -166,8 +166,8 @@ func (g *gateway) videoGot(t *testing.T, stream string) (track struct{ Resent, L
 var broken = regexp.MustCompile(`(?i)frame num gap|concealing|error while decoding|reference picture missing|missing reference|` +
 	`mmco: unref short failure|no frame!|invalid data|left block unavailable|top block unavailable|corrupt`)
 
-// checkRecording decodes a file and looks at its time line.
-func checkRecording(t *testing.T, file string) {
+// checkWhole looks for torn pictures in a file, and at its time line.
+func checkWhole(t *testing.T, file string) {
 	t.Helper()
 	// In the file's own time base, as pictures of a camera are not exactly a 30th of a second apart.
 	if said, err := exec.Command("ffmpeg", "-v", "error", "-xerror", "-i", file, "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput(); err != nil || len(said) > 0 {
@@ -231,7 +231,7 @@ func marks(t *testing.T, file string) (total, torn, widest int) {
 	return len(column) / rows, torn, widest
 }
 
-// TestTornRecording shows that checkRecording sees what it looks for.
+// TestTornRecording shows that checkWhole sees what it looks for.
 func TestTornRecording(t *testing.T) {
 	whole := marked(t)
 	if signs := decodingFaults(t, whole); len(signs) > 0 {

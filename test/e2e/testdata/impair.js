@@ -13,9 +13,17 @@
   };
   const TORN = 28; // of a step of 56
   e2e.torn = 0;
-  e2e.watchTears = () => {
-    e2e.onFrame = (v) => {
-      if (e2e.spread(v, v.videoWidth, v.videoHeight) > TORN) e2e.torn++;
+  // behind is by how many ms the picture that is shown is later than the one that came
+  // through fastest was.
+  e2e.behind = 0;
+  let first, fastest = Infinity;
+  e2e.watch = (marked) => {
+    e2e.onFrame = (v, now, { rtpTimestamp }) => {
+      first ??= rtpTimestamp;
+      const delay = now - ((rtpTimestamp - first) | 0) / 90;
+      fastest = Math.min(fastest, delay);
+      e2e.behind = delay - fastest;
+      if (marked && e2e.spread(v, v.videoWidth, v.videoHeight) > TORN) e2e.torn++;
     };
   };
 
