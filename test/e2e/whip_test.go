@@ -51,9 +51,9 @@ func tracksOf(t *testing.T, file string) map[string]fileTrack {
 	return out
 }
 
-// checkRecording wants H.264 and AAC that begin and end together, and decode
+// checkH264AAC wants H.264 and AAC that begin and end together, and decode
 // without a complaint.
-func checkRecording(t *testing.T, what, file string, seconds float64) {
+func checkH264AAC(t *testing.T, what, file string, seconds float64) {
 	t.Helper()
 	decodes(t, file)
 	tr := tracksOf(t, file)
@@ -134,7 +134,7 @@ func TestChromiumToRTMP(t *testing.T) {
 	p.until("the page says that it is live", "document.getElementById('status').textContent === 'Live'")
 	for _, url := range []string{"rtmp://" + g.rtmp + "/live/cam", "http://" + g.http + "/live/cam.flv"} {
 		file := recordFor(t, url, 8)
-		checkRecording(t, url, file, 8)
+		checkH264AAC(t, url, file, 8)
 		if n := len(onsets(pcm(t, file), 0.05)); n < 4 {
 			t.Errorf("%s: %d beeps in 8 s", url, n)
 		}
@@ -198,7 +198,7 @@ func TestChromiumToRTMPLipSync(t *testing.T) {
 	g.live("live/sync", 2)
 	p.until("the connection is warm", "(await e2e.stats()).outvideo?.framesSent > 100")
 	file := recordFor(t, "rtmp://"+g.rtmp+"/live/sync", 10)
-	checkRecording(t, "recording", file, 10)
+	checkH264AAC(t, "recording", file, 10)
 	beeps := onsets(pcm(t, file), 0.2)
 	var apart []float64
 	for _, f := range flashes(t, file) {
