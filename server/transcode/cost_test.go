@@ -58,7 +58,7 @@ func testAllocations(t *testing.T, codecs []media.Codec) {
 	each(t, codecs, func(t *testing.T, from, to media.Codec) {
 		l := newLoop(t, from, to)
 		l.emitted = 0
-		const runs = 50
+		const runs = 20
 		allocs := testing.AllocsPerRun(runs, func() {
 			for range 8 {
 				l.next()

@@ -1,5 +1,7 @@
 // Package sndtest makes and measures sound for the tests of the codecs and
 // pipelines. Samples are float32, interleaved, with full scale at 1.
+//
+// The functions that take long share nothing and are spared the race detector.
 package sndtest
 
 import (
@@ -26,6 +28,8 @@ func Tone(rate, channels, n int, hz, amplitude float64) []float32 {
 // Music returns n samples per channel of plucked chords over soft noise, each
 // channel a little different. The same time of it sounds the same at every
 // rate above 16 kHz, but for the noise.
+//
+//go:norace
 func Music(rate, channels, n int) []float32 {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	notes := [...]float64{220, 261.63, 329.63, 440, 523.25, 659.26, 587.33, 493.88}
@@ -62,6 +66,8 @@ func Channel(pcm []float32, channels, c int) []float32 {
 
 // SINAD returns how far all that is not the sine of hz lies below it, in dB.
 // x is one channel.
+//
+//go:norace
 func SINAD(x []float32, rate int, hz float64) float64 {
 	// Least squares fit of a sine, a cosine and a constant; over many periods
 	// they are nearly orthogonal, so a few rounds of projection settle it.
@@ -95,6 +101,8 @@ func SINAD(x []float32, rate int, hz float64) float64 {
 
 // SNR returns the ratio of ref to got's difference from it, in dB, over the
 // length that both have.
+//
+//go:norace
 func SNR(ref, got []float32) float64 {
 	var s, d float64
 	for i := range min(len(ref), len(got)) {
@@ -116,6 +124,8 @@ func RMS(x []float32) float64 {
 
 // Lag returns by how many samples got comes after ref where the two fit best,
 // within ±most. Both are one channel.
+//
+//go:norace
 func Lag(ref, got []float32, most int) int {
 	best, at := math.Inf(-1), 0
 	for lag := -most; lag <= most; lag++ {
