@@ -1,3 +1,5 @@
+//go:build unix
+
 package webrtc
 
 import (
@@ -14,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -65,18 +68,24 @@ func browse(t *testing.T, s *Service, page string) <-chan report {
 		}
 	})
 	server := httptest.NewServer(mux)
+	profile, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), "--autoplay-policy=no-user-gesture-required",
+		"--user-data-dir="+profile, "--autoplay-policy=no-user-gesture-required",
 		"--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream", "--remote-debugging-port=0",
 		server.URL+"/page/"+page)
-	cmd.WaitDelay = 5 * time.Second
+	// Its children go with it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Skipf("no Chromium to test with: %v", err)
 	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
+		_ = os.RemoveAll(profile)
 		server.CloseClientConnections()
 		server.Close()
 		sig.Close()

@@ -9,6 +9,7 @@
 //	negotiate   offers and answers; pure
 //	icemux      one UDP and one TCP port for all sessions; trains of packets
 //	transport   ICE, DTLS and SRTP of one session
+//	repeat      H264 pictures that take the place of B pictures; pure
 //	webrtc      sessions, ingest and egress
 //
 // # Egress
@@ -26,12 +27,15 @@
 //
 // # B pictures
 //
-// WebRTC decoders show pictures in the order in which they come. Of a stream with
-// B pictures those that no other refers to are left out, with all timestamps as
-// they were; those that others refer to (x264's b-pyramid) must stay, as what
-// refers to them would fall apart. Where that happens the log says so once, and
-// the session's statistics count both. Publishers for the web should send none
-// (x264: bframes=0 or tune=zerolatency).
+// WebRTC decoders show pictures in the order in which they come, and Chromium's
+// fails at others. Of a stream with B pictures those that no other refers to are left
+// out, with all timestamps as they were: 10 of 30 a second stay with two B pictures
+// between P pictures, and they are perfect. In the place of those that others refer
+// to (x264's b-pyramid, its default) goes a repeat of the picture before, see package
+// repeat: decoders stay in step, though what P pictures take from the missing one
+// shows until the next key frame. The log says so once, and the sessions' statistics
+// count both. Publishers for the web should send no B pictures (x264: bframes=0 or
+// tune=zerolatency). b_frames: keep sends all, for players other than browsers.
 //
 // # Ingest
 //

@@ -13,7 +13,7 @@ func (e *egress) info() SessionInfo {
 		Tracks: []TrackInfo{},
 	}
 	if u := e.newest.Load(); u != nil {
-		i.BFramesDropped, i.BFramesKept = u.b.dropped.Load(), u.b.kept.Load()
+		i.BFramesDropped, i.BFramesRepeated, i.BFramesKept = u.b.dropped.Load(), u.b.repeated.Load(), u.b.kept.Load()
 	}
 	for _, s := range []*sender{e.video, e.audio} {
 		if s == nil {

@@ -3,11 +3,8 @@ package webrtc
 import (
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"sluice/protocols/codec/h264"
-	"sluice/protocols/codec/h265"
 	"sluice/protocols/container/rtp"
 	"sluice/server/hub"
 	"sluice/server/media"
@@ -75,27 +72,16 @@ func (l *lane) find(seq uint64) (*unit, int) {
 	return nil, 0
 }
 
-// bPictures counts what became of a stream's B pictures.
-type bPictures struct {
-	dropped, kept atomic.Int64
-}
-
 // encoder cuts a stream's packets into units.
 type encoder struct {
 	log     *slog.Logger
 	config  rtp.PacketizerConfig
-	policy  BFrames
-	b       *bPictures
 	lanes   [2]*lane // pictures, sound
 	tracks  *media.Tracks
 	cutters map[media.Codec]rtp.Packetizer
 	clock   wallClock
-	newest  time.Duration // latest PTS of a picture since the last key frame
-	warned  bool          // of B pictures
-	failed  bool          // of a packet that can't be cut
-
-	subLayersOf *media.Track // H265
-	subLayers   uint8
+	b       straightener
+	failed  bool // of a packet that can't be cut
 }
 
 // rtpFormat is the wire format of WebRTC viewers. singleNAL is H264's
@@ -109,8 +95,7 @@ func rtpFormat(log *slog.Logger, policy BFrames, singleNAL bool) hub.Format[*uni
 		return &encoder{
 			log:     log,
 			config:  rtp.PacketizerConfig{SingleNAL: singleNAL, InsertConfig: true},
-			policy:  policy,
-			b:       &bPictures{},
+			b:       straightener{log: log, policy: policy, counts: &bPictures{}},
 			lanes:   [2]*lane{{}, {}},
 			cutters: make(map[media.Codec]rtp.Packetizer),
 		}
@@ -128,7 +113,8 @@ func (e *encoder) Encode(item hub.Item, emit func(*unit, int)) error {
 	p := item.Packet
 	if p == nil {
 		if item.Event == hub.EventPublish {
-			e.newest, e.warned, e.failed = 0, false, false
+			e.failed = false
+			e.b.restart()
 		}
 		emit(&unit{tracks: e.tracks}, unitOverhead)
 		return nil
@@ -137,8 +123,10 @@ func (e *encoder) Encode(item hub.Item, emit func(*unit, int)) error {
 	if kind != media.Video && kind != media.Audio {
 		return nil
 	}
-	if kind == media.Video && e.leaveOut(p) {
-		return nil
+	if kind == media.Video {
+		if p = e.b.straighten(p); p == nil {
+			return nil
+		}
 	}
 	cutter, err := e.cutter(p.Track.Codec)
 	if err != nil {
@@ -157,7 +145,7 @@ func (e *encoder) Encode(item hub.Item, emit func(*unit, int)) error {
 	}
 	u := &unit{
 		tracks: e.tracks, codec: p.Track.Codec, kind: kind, key: p.Key, pts: p.PTS,
-		payloads: payloads, epoch: e.clock.update(p.Arrival, p.DTS), b: e.b,
+		payloads: payloads, epoch: e.clock.update(p.Arrival, p.DTS), b: e.b.counts,
 	}
 	for _, pl := range payloads {
 		u.bytes += len(pl.Data)
@@ -181,58 +169,6 @@ func (e *encoder) cutter(c media.Codec) (rtp.Packetizer, error) {
 	}
 	e.cutters[c] = z
 	return z, nil
-}
-
-// leaveOut reports whether a picture is not for WebRTC: it is shown before one
-// that came earlier, and no other picture refers to it.
-func (e *encoder) leaveOut(p *media.Packet) bool {
-	if p.Key || p.PTS >= e.newest {
-		e.newest = p.PTS
-		return false
-	}
-	drop := e.policy == DropB && e.disposable(p)
-	if drop {
-		e.b.dropped.Add(1)
-	} else {
-		e.b.kept.Add(1)
-	}
-	if !e.warned {
-		e.warned = true
-		if e.policy == DropB {
-			e.log.Warn("webrtc: the stream has B pictures, which browsers can't reorder; those that no other picture needs are left out. Set the encoder to 0 B frames (x264: bframes=0 or tune=zerolatency)")
-		}
-	}
-	return drop
-}
-
-// disposable reports whether no other picture refers to this one.
-func (e *encoder) disposable(p *media.Packet) bool {
-	switch p.Track.Codec {
-	case media.H264:
-		return h264.Disposable(p.Payload)
-	case media.H265:
-		if p.Track != e.subLayersOf {
-			e.subLayersOf, e.subLayers = p.Track, subLayers(p.Track)
-		}
-		return h265.Disposable(p.Payload, e.subLayers)
-	default:
-		return false
-	}
-}
-
-// subLayers returns how many temporal sub-layers an H265 track has; 7, the most
-// there can be, where that can't be read.
-func subLayers(t *media.Track) uint8 {
-	c, err := h265.ParseConfig(t.Config)
-	if err != nil {
-		return 7
-	}
-	for _, unit := range c.Units(h265.TypeSPS) {
-		if s, err := h265.ParseSPS(unit); err == nil {
-			return s.SubLayers
-		}
-	}
-	return 7
 }
 
 // wallClock estimates when stream time 0 was, by the wall clock: packets that

@@ -52,7 +52,7 @@ func TestBPictures(t *testing.T) {
 	}{
 		{"none", DropB, []pic{{0, true}, {1, true}, {2, true}}, []int{0, 1, 2}, 0, 0},
 		{"two between P", DropB, []pic{{0, true}, {3, true}, {1, false}, {2, false}, {6, true}, {4, false}, {5, false}}, []int{0, 3, 6}, 4, 0},
-		{"pyramid", DropB, []pic{{0, true}, {4, true}, {2, true}, {1, false}, {3, false}}, []int{0, 4, 2}, 2, 1},
+		{"pyramid", DropB, []pic{{0, true}, {4, true}, {2, true}, {1, false}, {3, false}, {8, true}}, []int{0, 4, 4, 8}, 2, 0},
 		{"P that nobody needs", DropB, []pic{{0, true}, {1, false}, {2, true}}, []int{0, 1, 2}, 0, 0},
 		{"kept by policy", KeepB, []pic{{0, true}, {2, true}, {1, false}}, []int{0, 2, 1}, 0, 1},
 	} {

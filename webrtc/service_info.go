@@ -14,10 +14,12 @@ type SessionInfo struct {
 	Connected time.Duration   `json:"connect_time"`
 	Transport transport.Stats `json:"transport"`
 	Tracks    []TrackInfo     `json:"tracks"`
-	// BFramesDropped and BFramesKept count the stream's B pictures since its first
-	// WebRTC viewer came.
-	BFramesDropped int64 `json:"b_frames_dropped,omitempty"`
-	BFramesKept    int64 `json:"b_frames_kept,omitempty"`
+	// These count the stream's B pictures since its first WebRTC viewer came: those
+	// left out, those that others refer to and that a repeat of the picture before
+	// took the place of, and those sent.
+	BFramesDropped  int64 `json:"b_frames_dropped,omitempty"`
+	BFramesRepeated int64 `json:"b_frames_repeated,omitempty"`
+	BFramesKept     int64 `json:"b_frames_kept,omitempty"`
 }
 
 // TrackInfo is what there is to say of one track.
