@@ -142,7 +142,7 @@ func accessUnits(t *testing.T, b []byte) (list []*media.Packet) {
 // for the first ones, which are there at once.
 func broadcast(t *testing.T, h *hub.Hub, stream string, pictures []*media.Packet, cached int) {
 	t.Helper()
-	pub, err := h.Publish(t.Context(), hub.Session{Stream: stream, Protocol: "rtmp"})
+	pub, err := h.Publish(context.Background(), hub.Session{Stream: stream, Protocol: "rtmp"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -125,7 +125,7 @@ func (s *source) count() int {
 
 func newSource(t testing.TB, h *hub.Hub, stream string, gop, size int) *source {
 	t.Helper()
-	pub, err := h.Publish(t.Context(), hub.Session{Stream: stream, Protocol: "rtmp"})
+	pub, err := h.Publish(context.Background(), hub.Session{Stream: stream, Protocol: "rtmp"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -126,7 +126,7 @@ type watcher struct {
 
 func watch(t testing.TB, h *hub.Hub, stream string) *watcher {
 	t.Helper()
-	v, err := h.Play(t.Context(), hub.Session{Stream: stream, Protocol: "test"}, hub.AllCodecs)
+	v, err := h.Play(context.Background(), hub.Session{Stream: stream, Protocol: "test"}, hub.AllCodecs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package webrtc
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"testing"
 	"time"
@@ -221,7 +222,7 @@ func TestSoundThatNeedsNoTranscoder(t *testing.T) {
 // TestSoundAlone plays a stream without pictures from its live edge.
 func TestSoundAlone(t *testing.T) {
 	h, s := newTestService(t, nil)
-	pub, err := h.Publish(t.Context(), hub.Session{Stream: "live/a", Protocol: "rtmp"})
+	pub, err := h.Publish(context.Background(), hub.Session{Stream: "live/a", Protocol: "rtmp"})
 	if err != nil {
 		t.Fatal(err)
 	}
