@@ -20,7 +20,7 @@ RUN make opus && CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimp
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/sluice /sluice
-COPY conf/sluice.yaml /conf/sluice.yaml
+COPY LICENSE NOTICE conf/sluice.yaml /conf/
 USER 65532:65532
 EXPOSE 1935 4935 8080 4433 8000/udp 8000/tcp
 HEALTHCHECK --interval=10s --timeout=5s CMD ["/sluice", "healthcheck"]

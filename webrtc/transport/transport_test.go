@@ -261,8 +261,10 @@ func TestNobodyThere(t *testing.T) {
 	tr, err := New(h.cfg, Remote{
 		Ufrag: "abcd", Pwd: "abcdefghijklmnopqrstuvwx", Fingerprints: []Fingerprint{{"sha-256", "00"}},
 		Candidates: []Candidate{
-			{Addr: gone, Type: "host", Priority: 1}, {Addr: gone, Type: "srflx", Priority: 2},
-			{Addr: gone, Type: "relay", Priority: 3}, {TCP: true, Addr: gone, Type: "host", Priority: 4},
+			{Addr: gone, Type: "host", Priority: 1},
+			{Addr: gone, Type: "srflx", Priority: 2},
+			{Addr: gone, Type: "relay", Priority: 3},
+			{TCP: true, Addr: gone, Type: "host", Priority: 4},
 		},
 	}, &recorder{})
 	if err != nil {
@@ -380,7 +382,11 @@ func TestForgedMedia(t *testing.T) {
 	path := p.peer.path.Load()
 	for _, b := range [][]byte{
 		append([]byte{0x80, 96}, make([]byte, 100)...), append([]byte{0x80, 200}, make([]byte, 100)...),
-		{0x80, 96, 0, 0}, {0x80, 200, 0, 0}, {0x80}, {}, {255, 255, 255, 255},
+		{0x80, 96, 0, 0},
+		{0x80, 200, 0, 0},
+		{0x80},
+		{},
+		{255, 255, 255, 255},
 	} {
 		_ = path.Send(b)
 	}
