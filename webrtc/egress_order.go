@@ -81,8 +81,8 @@ func (s *straightener) straighten(p *media.Packet) *media.Packet {
 func (s *straightener) warn(what string) {
 	if !s.warned {
 		s.warned = true
-		s.log.Warn("webrtc: the stream has B pictures, which browsers can't show: " + what +
-			". Set the encoder to 0 B frames (x264: bframes=0 or tune=zerolatency)")
+		s.log.Warn("webrtc: the stream has B pictures, which browsers can't show", "effect", what,
+			"advice", "set the encoder to 0 B frames (x264: bframes=0 or tune=zerolatency)")
 	}
 }
 

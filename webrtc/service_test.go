@@ -158,8 +158,7 @@ func TestNothingInCommon(t *testing.T) {
 	if !strings.Contains(answer.SDP, "a=inactive") || !strings.Contains(answer.SDP, "a=sendonly") {
 		t.Errorf("answer:\n%s", answer.SDP)
 	}
-	onlyVideo := offers["whep-gstreamer-1.24.sdp"]
-	onlyVideo = onlyVideo[:strings.Index(onlyVideo, "m=audio")]
+	onlyVideo, _, _ := strings.Cut(offers["whep-gstreamer-1.24.sdp"], "m=audio")
 	if _, _, err := s.Play(t.Context(), signaling.Offer{Stream: "live/a", SDP: onlyVideo}); code(err) != signaling.CodeUnsupported || !strings.Contains(err.Error(), "H265") {
 		t.Errorf("got %v", err)
 	}

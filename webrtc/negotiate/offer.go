@@ -93,7 +93,7 @@ const (
 func Parse(text string) (*Offer, error) {
 	var sd sdp.SessionDescription
 	if err := sd.UnmarshalString(text); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrSyntax, err)
+		return nil, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
 	if len(sd.MediaDescriptions) > maxSections {
 		return nil, fmt.Errorf("%w: %d sections", ErrSyntax, len(sd.MediaDescriptions))
@@ -104,7 +104,7 @@ func Parse(text string) (*Offer, error) {
 		o.transport(m.Attributes)
 		s, err := parseSection(m)
 		if err != nil {
-			return nil, fmt.Errorf("%w: section %d: %v", ErrSyntax, i, err)
+			return nil, fmt.Errorf("%w: section %d: %w", ErrSyntax, i, err)
 		}
 		o.Sections = append(o.Sections, s)
 	}

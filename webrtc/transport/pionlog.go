@@ -25,7 +25,7 @@ func (l pionLog) NewLogger(scope string) logging.LeveledLogger {
 }
 
 func (l pionLog) say(level, msg string) {
-	l.log.Debug("pion: "+msg, "scope", l.scope, "pion_level", level)
+	l.log.Debug("pion", "says", msg, "scope", l.scope, "level", level)
 }
 
 func (l pionLog) sayf(level, format string, args []any) {

@@ -24,23 +24,29 @@ const (
 
 var (
 	// steps[s] is the step of scale factor s, 2^((s-100)/4).
-	steps [maxScale + 1]float32
+	steps = scaleTable(func(s int) float64 { return math.Exp2(exponent(s)) })
 	// fineness[s] is steps[s]^-0.75: it scales coefficients that are already
 	// raised to 0.75.
-	fineness [maxScale + 1]float32
+	fineness = scaleTable(func(s int) float64 { return math.Exp2(-0.75 * exponent(s)) })
 	// expanded[q] is q^(4/3).
-	expanded [maxQuant + 1]float32
+	expanded = quantTable()
 )
 
-func init() {
-	for s := range steps {
-		log := float64(s-scaleUnit) / 4
-		steps[s] = float32(math.Exp2(log))
-		fineness[s] = float32(math.Exp2(-0.75 * log))
+// exponent is what a scale factor means, as a power of two.
+func exponent(s int) float64 { return float64(s-scaleUnit) / 4 }
+
+func scaleTable(f func(s int) float64) (t [maxScale + 1]float32) {
+	for s := range t {
+		t[s] = float32(f(s))
 	}
-	for q := range expanded {
-		expanded[q] = float32(math.Pow(float64(q), 4.0/3))
+	return t
+}
+
+func quantTable() (t [maxQuant + 1]float32) {
+	for q := range t {
+		t[q] = float32(math.Pow(float64(q), 4.0/3))
 	}
+	return t
 }
 
 // quantise writes the magnitudes of a band at one scale factor to dst and
