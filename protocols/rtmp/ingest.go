@@ -178,12 +178,16 @@ func kindsNamed(t *media.Track) (kinds []media.Kind) {
 	return kinds
 }
 
+// maxRefused is how many codecs of one publisher are refused by name. Any four
+// bytes name a codec in Enhanced RTMP, so that a peer can name them without end.
+const maxRefused = 8
+
 // drop notes a message that is not good for anything. The log has one line
 // for each codec, and one for the first malformed message.
 func (in *intake) drop(m message.Message, err error) {
 	var codec *flv.CodecError
 	if errors.As(err, &codec) {
-		if !in.refused[codec.Name] {
+		if !in.refused[codec.Name] && len(in.refused) < maxRefused {
 			if in.refused == nil {
 				in.refused = make(map[string]bool)
 			}
