@@ -96,8 +96,10 @@ func browse(t *testing.T, s *Service, page string) <-chan report {
 // encode makes seconds of a test picture with x264 and returns its access units.
 func encode(t *testing.T, seconds int, args ...string) []*media.Packet {
 	t.Helper()
-	args = append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-t", fmt.Sprint(seconds),
-		"-pix_fmt", "yuv420p", "-c:v", "libx264", "-b:v", "2M", "-maxrate", "2M", "-bufsize", "1M"}, args...)
+	args = append([]string{
+		"-v", "error", "-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30", "-t", fmt.Sprint(seconds),
+		"-pix_fmt", "yuv420p", "-c:v", "libx264", "-b:v", "2M", "-maxrate", "2M", "-bufsize", "1M",
+	}, args...)
 	out := filepath.Join(t.TempDir(), "a.flv")
 	args = append(args, "-f", "h264", out)
 	if b, err := exec.Command("ffmpeg", args...).CombinedOutput(); err != nil {

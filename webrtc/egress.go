@@ -31,7 +31,10 @@ type egress struct {
 
 	out output // for run alone
 
-	resend    *pacer               // of retransmissions; for the transport's goroutine alone
+	// For the goroutine that calls RTCP alone.
+	resend  *pacer        // of retransmissions
+	backOff time.Duration // before the cached group is sent once more
+
 	connected atomic.Int64         // ns from the POST to the first media
 	rewind    atomic.Bool          // the viewer has lost the picture
 	caughtUp  atomic.Int64         // when the cached group was sent last, Unix ns
@@ -69,7 +72,7 @@ func (s *Service) Play(ctx context.Context, offer signaling.Offer) (signaling.Se
 		return nil, signaling.Answer{}, err
 	}
 	e := &egress{
-		session: s.newSession(offer), svc: s, resend: newPacer(resendRate, resendBurst),
+		session: s.newSession(offer), svc: s, resend: newPacer(resendRate, resendBurst), backOff: rewindInterval,
 		out: output{pacer: newPacer(s.cfg.BurstRate, burstBytes), batch: make([]*unit, 64), shown: -1, heard: -1},
 	}
 	answer := &negotiate.Answer{Direction: "sendonly", Sections: make([]negotiate.AnswerSection, len(o.Sections))}

@@ -20,8 +20,11 @@ const (
 	reportInterval = time.Second
 	firstInterval  = 200 * time.Millisecond
 	firstReports   = 3
-	// rewindInterval is the least time between two restarts at the cached group.
+	// rewindInterval is the least time between two restarts at the cached group. It
+	// doubles with each that did not help, up to rewindLongest: a decoder that can't
+	// take the stream at all would ask for it for ever.
 	rewindInterval = 500 * time.Millisecond
+	rewindLongest  = 16 * time.Second
 )
 
 // reportDue reports whether it is time for sender reports.
@@ -147,10 +150,16 @@ func (e *egress) lostPicture(now time.Time) {
 	if p := stream.Publisher(); p != nil && p.Protocol == protocolWHIP {
 		return
 	}
-	// What was sent a moment ago may still be on its way.
-	if now.UnixNano()-e.caughtUp.Load() >= int64(rewindInterval) {
-		e.rewind.Store(true)
+	since := now.Sub(time.Unix(0, e.caughtUp.Load()))
+	switch {
+	case since < e.backOff:
+		return // what was sent a moment ago may still be on its way
+	case since > 4*e.backOff:
+		e.backOff = rewindInterval // it did help
+	default:
+		e.backOff = min(2*e.backOff, rewindLongest)
 	}
+	e.rewind.Store(true)
 }
 
 // reception notes what the viewer reports of a track.

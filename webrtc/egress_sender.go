@@ -94,7 +94,7 @@ func (s *sender) begin(u *unit, q squeeze) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := &s.runs[s.last]
-	if r.lane != u.lane || r.shared+uint64(s.next-r.first) != u.seq || r.squeeze != q { //nolint:gosec // next is past first
+	if r.lane != u.lane || r.shared+uint64(s.next-r.first) != u.seq || r.squeeze != q {
 		s.last = (s.last + 1) % len(s.runs)
 		s.runs[s.last] = run{lane: u.lane, shared: u.seq, first: s.next, squeeze: q}
 	}
@@ -113,19 +113,19 @@ func (s *sender) append(t *transport.Transport, train *icemux.Train, u *unit, i 
 	p := &u.payloads[i]
 	s.mu.Lock()
 	h := transport.Header{
-		SSRC: s.ssrc, Timestamp: s.timestamp(u.codec, q.apply(u.pts)) + p.Ticks, Sequence: uint16(s.next), //nolint:gosec // modulo
+		SSRC: s.ssrc, Timestamp: s.timestamp(u.codec, q.apply(u.pts)) + p.Ticks, Sequence: uint16(s.next),
 		PayloadType: s.codec.PT, Marker: p.Marker,
 	}
 	s.next++
 	s.packets++
-	s.octets += uint32(len(p.Data)) //nolint:gosec // modulo
+	s.octets += uint32(len(p.Data))
 	s.mu.Unlock()
 	return t.AppendRTP(train, h, nil, p.Data)
 }
 
 // timestamp returns the RTP timestamp of a stream time.
 func (s *sender) timestamp(c media.Codec, t time.Duration) uint32 {
-	return s.offset + uint32(media.ToClock(t, clockRate(c))) //nolint:gosec // modulo
+	return s.offset + uint32(media.ToClock(t, clockRate(c)))
 }
 
 // clockRate returns the RTP clock of a codec that WebRTC carries.
@@ -136,7 +136,7 @@ func clockRate(c media.Codec) int { return rtp.ClockRate(&media.Track{Codec: c})
 func (s *sender) resend(t *transport.Transport, train *icemux.Train, seq uint16, now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	number := s.next + int64(int16(seq-uint16(s.next))) //nolint:gosec // modulo
+	number := s.next + int64(int16(seq-uint16(s.next)))
 	if s.recent == nil {
 		s.recent = make([]resending, recentResends)
 	}
@@ -177,7 +177,7 @@ func (s *sender) find(number int64) (*unit, int, squeeze) {
 			break
 		}
 		if number >= r.first {
-			u, i := r.lane.find(r.shared + uint64(number-r.first)) //nolint:gosec // not negative
+			u, i := r.lane.find(r.shared + uint64(number-r.first))
 			return u, i, r.squeeze
 		}
 	}

@@ -66,7 +66,7 @@ func (l *lane) find(seq uint64) (*unit, int) {
 		case seq >= u.seq+uint64(len(u.payloads)):
 			low = mid + 1
 		default:
-			return u, int(seq - u.seq) //nolint:gosec // below the number of payloads
+			return u, int(seq - u.seq)
 		}
 	}
 	return nil, 0

@@ -25,7 +25,7 @@ func (n *ingest) snapshot() {
 		c := r.buffer.Counters()
 		tracks = append(tracks, TrackInfo{
 			Kind: r.kind.String(), Codec: r.codec.codec.String(), SSRC: r.ssrc, Layer: r.rid,
-			Packets: r.packets, Resent: int64(c.Recovered), Lost: int64(c.Lost), //nolint:gosec // counts of packets
+			Packets: r.packets, Resent: int64(c.Recovered), Lost: int64(c.Lost),
 			Jitter: media.FromClock(int64(r.report.Jitter), r.codec.rate), KeyRequests: r.keyRequests,
 		})
 	}

@@ -92,7 +92,7 @@ func (r *receiver) keyRequest(from uint32) rtcp.Packet {
 	if !r.codec.pli && r.codec.fir {
 		return &rtcp.FullIntraRequest{
 			SenderSSRC: from, MediaSSRC: r.ssrc,
-			FIR: []rtcp.FIREntry{{SSRC: r.ssrc, SequenceNumber: uint8(r.keyRequests)}}, //nolint:gosec // counts modulo 256
+			FIR: []rtcp.FIREntry{{SSRC: r.ssrc, SequenceNumber: uint8(r.keyRequests)}},
 		}
 	}
 	return &rtcp.PictureLossIndication{SenderSSRC: from, MediaSSRC: r.ssrc}
@@ -121,7 +121,7 @@ func (n *ingest) reports(now time.Time) []rtcp.Packet {
 		r.report = report
 		rr.Reports = append(rr.Reports, rtcp.ReceptionReport{
 			SSRC: r.ssrc, FractionLost: report.FractionLost,
-			TotalLost:          uint32(report.TotalLost) & 0xffffff, //nolint:gosec // 24 bits, signed
+			TotalLost:          uint32(report.TotalLost) & 0xffffff,
 			LastSequenceNumber: report.HighestSequence, Jitter: report.Jitter,
 			LastSenderReport: report.LastSenderReport, Delay: report.Delay,
 		})

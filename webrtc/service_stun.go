@@ -67,7 +67,7 @@ func (s *Service) query(ctx context.Context, server string) (netip.AddrPort, err
 		return netip.AddrPort{}, err
 	}
 	for _, a := range addrs {
-		mapped, qerr := s.mux.Query(ctx, netip.AddrPortFrom(a.Unmap(), uint16(number))) //nolint:gosec // a port
+		mapped, qerr := s.mux.Query(ctx, netip.AddrPortFrom(a.Unmap(), uint16(number)))
 		if qerr == nil {
 			return mapped, nil
 		}

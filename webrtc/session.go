@@ -100,7 +100,7 @@ func remoteCandidates(list []sdpfrag.Candidate) []transport.Candidate {
 			continue
 		}
 		out = append(out, transport.Candidate{
-			TCP: tcp, Addr: netip.AddrPortFrom(addr.Unmap(), uint16(c.Port)), Priority: c.Priority, Type: c.Type, //nolint:gosec // checked by sdpfrag
+			TCP: tcp, Addr: netip.AddrPortFrom(addr.Unmap(), uint16(c.Port)), Priority: c.Priority, Type: c.Type,
 		})
 	}
 	return out

@@ -4,7 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RFC 8122 lets peers fingerprint with it
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/tls"
@@ -80,7 +80,7 @@ func matches(list []Fingerprint, der []byte) bool {
 		var h hash.Hash
 		switch strings.ToLower(f.Hash) {
 		case "sha-1":
-			h = sha1.New() //nolint:gosec // see above
+			h = sha1.New()
 		case "sha-224":
 			h = sha256.New224()
 		case "sha-256":

@@ -78,7 +78,7 @@ func (t *Transport) newGeneration(ufrag, pwd string, candidates []Candidate) (*g
 func (t *Transport) startAgent(g *generation, ufrag, pwd string, candidates []Candidate) error {
 	// These two only store the function.
 	_ = g.agent.OnConnectionStateChange(func(s ice.ConnectionState) {
-		g.state.Store(int32(s)) //nolint:gosec // a handful of values
+		g.state.Store(int32(s))
 		t.poke()
 	})
 	_ = g.agent.OnSelectedCandidatePairChange(func(_, remote ice.Candidate) {
@@ -87,7 +87,7 @@ func (t *Transport) startAgent(g *generation, ufrag, pwd string, candidates []Ca
 			return
 		}
 		tcp := remote.NetworkType().IsTCP()
-		if p := g.link.Path(tcp, netip.AddrPortFrom(addr.Unmap(), uint16(remote.Port()))); p != nil { //nolint:gosec // a port
+		if p := g.link.Path(tcp, netip.AddrPortFrom(addr.Unmap(), uint16(remote.Port()))); p != nil {
 			t.nominated(g, p)
 		}
 	})
