@@ -45,7 +45,7 @@ type search struct {
 	cost [2][fresh + 1]float32
 	// from is the state that the best path to each state came from, or stay.
 	from    [maxBands][fresh + 1]int16
-	scratch [frameLen]int32
+	scratch [FrameLen]int32
 	books   bookSearch
 }
 

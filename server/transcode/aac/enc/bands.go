@@ -31,7 +31,7 @@ func newBandPlan(offsets []uint16, rate int, bandwidth float64) *bandPlan {
 		offsets: offsets,
 		up:      make([]float32, all),
 		down:    make([]float32, all),
-		gain:    float32(frameLen / lines),
+		gain:    float32(FrameLen / lines),
 	}
 	before := 0.0
 	for b := range all {

@@ -30,11 +30,11 @@ type channel struct {
 	input   input
 
 	// Of the frame being coded, in the layout's order but for lines.
-	lines     [frameLen]float32 // coefficients as the transform leaves them
-	spectrum  [frameLen]float32
-	magnitude [frameLen]float32
-	power     [frameLen]float32 // magnitudes to the 0.75
-	quantised [frameLen]int32   // magnitudes
+	lines     [FrameLen]float32 // coefficients as the transform leaves them
+	spectrum  [FrameLen]float32
+	magnitude [FrameLen]float32
+	power     [FrameLen]float32 // magnitudes to the 0.75
+	quantised [FrameLen]int32   // magnitudes
 	bands     [maxBands]band
 	sections  []section
 }

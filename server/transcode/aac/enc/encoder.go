@@ -74,7 +74,7 @@ func (e *Encoder) Config() []byte {
 
 // Delay returns how many samples of each channel a decoder puts out before the
 // first one that Encode was given.
-func (e *Encoder) Delay() int { return frameLen + lookahead }
+func (e *Encoder) Delay() int { return FrameLen + lookahead }
 
 // Encode takes the next FrameLen samples of every channel, interleaved, with a
 // full scale of 1, and appends the next frame, one raw_data_block without ADTS

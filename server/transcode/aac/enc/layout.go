@@ -8,7 +8,7 @@ import (
 
 const (
 	// maxGroups is the number of short windows in a frame.
-	maxGroups = frameLen / shortLen
+	maxGroups = FrameLen / shortLen
 	// maxBands bounds the bands of a frame: a long window has up to 51, eight
 	// short ones that stand alone have 15 each.
 	maxBands = maxGroups * 15

@@ -23,28 +23,24 @@ const (
 )
 
 var (
-	// steps[s] is the step of scale factor s, 2^((s-100)/4).
-	steps = scaleTable(func(s int) float64 { return math.Exp2(exponent(s)) })
+	// steps[s] is the step of scale factor s.
+	steps = powers(0.25)
 	// fineness[s] is steps[s]^-0.75: it scales coefficients that are already
 	// raised to 0.75.
-	fineness = scaleTable(func(s int) float64 { return math.Exp2(-0.75 * exponent(s)) })
+	fineness = powers(-0.75 * 0.25)
 	// expanded[q] is q^(4/3).
-	expanded = quantTable()
+	expanded = func() (t [maxQuant + 1]float32) {
+		for q := range t {
+			t[q] = float32(math.Pow(float64(q), 4.0/3))
+		}
+		return t
+	}()
 )
 
-// exponent is what a scale factor means, as a power of two.
-func exponent(s int) float64 { return float64(s-scaleUnit) / 4 }
-
-func scaleTable(f func(s int) float64) (t [maxScale + 1]float32) {
+// powers returns 2^(exponent*(s-scaleUnit)) for every scale factor s.
+func powers(exponent float64) (t [maxScale + 1]float32) {
 	for s := range t {
-		t[s] = float32(f(s))
-	}
-	return t
-}
-
-func quantTable() (t [maxQuant + 1]float32) {
-	for q := range t {
-		t[q] = float32(math.Pow(float64(q), 4.0/3))
+		t[s] = float32(math.Exp2(exponent * float64(s-scaleUnit)))
 	}
 	return t
 }

@@ -40,7 +40,7 @@ type reservoir struct {
 
 func newReservoir(cfg Config) *reservoir {
 	limit := frameLimit * float64(min(cfg.Channels, 5))
-	r := &reservoir{mean: min(limit, float64(cfg.Bitrate)*frameLen/float64(cfg.SampleRate))}
+	r := &reservoir{mean: min(limit, float64(cfg.Bitrate)*FrameLen/float64(cfg.SampleRate))}
 	r.size = limit - r.mean
 	r.level = r.size
 	r.slope = r.mean / 3

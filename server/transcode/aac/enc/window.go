@@ -6,11 +6,10 @@ import (
 )
 
 const (
-	frameLen  = tables.FrameLen
 	shortLen  = tables.ShortLen
-	windowLen = 2 * frameLen
+	windowLen = 2 * FrameLen
 	// flat is how far a start or stop window is flat on its short side.
-	flat = (frameLen - shortLen) / 2
+	flat = (FrameLen - shortLen) / 2
 	// lookahead is how far behind the window an attack must be known: the
 	// windows of the next frame are short enough up to there.
 	lookahead = flat + shortLen
@@ -36,8 +35,8 @@ type input struct {
 // push moves on by a frame: it takes every stride-th sample of pcm, and
 // reports whether there is an attack in them.
 func (in *input) push(pcm []float32, stride int) (attack bool) {
-	copy(in.samples[:], in.samples[frameLen:])
-	fresh := in.samples[len(in.samples)-frameLen:]
+	copy(in.samples[:], in.samples[FrameLen:])
+	fresh := in.samples[len(in.samples)-FrameLen:]
 	for i := range fresh {
 		fresh[i] = sanitise(pcm[i*stride])
 	}
