@@ -3,7 +3,8 @@ package webrtc
 import (
 	"context"
 	"errors"
-	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -144,7 +145,7 @@ func (e *egress) play() error {
 	}
 	e.connected.Store(int64(time.Since(e.started)))
 	e.log.Info("webrtc: viewer connected", "after", time.Since(e.started).Round(time.Millisecond),
-		"path", e.transport.Path(), "tracks", e.describe())
+		"path", e.transport.Path(), "codecs", e.describe())
 	sub := hub.Subscribe(e.viewer, e.format)
 	defer sub.Close()
 	joining := true
@@ -176,16 +177,13 @@ func (e *egress) play() error {
 
 // describe names the codecs for the log.
 func (e *egress) describe() string {
-	text := ""
+	var list []media.Codec
 	for _, s := range []*sender{e.video, e.audio} {
-		if s == nil {
-			continue
-		}
-		for c := range s.codecs {
-			text += fmt.Sprintf("%v ", c)
+		if s != nil {
+			list = append(list, slices.Sorted(maps.Keys(s.codecs))...)
 		}
 	}
-	return text
+	return codecList(list)
 }
 
 // RTP implements transport.Handler: viewers send none.

@@ -91,14 +91,21 @@ func (e *egress) catchUp(units []*unit) error {
 		} else if spread < edge-first.pts {
 			e.out.squeeze = squeeze{first.pts, edge, edge - spread, edge}
 		}
-		e.out.soundFrom = max(edge+soundDelay, e.out.heard+1)
+		if e.out.soundFrom = e.out.heard + 1; e.out.heard < 0 {
+			e.out.soundFrom = edge + soundDelay(pictures)
+		}
 	}
 	err := e.sendAll(units)
 	e.caughtUp.Store(time.Now().UnixNano())
 	return err
 }
 
-const soundDelay = 250 * time.Millisecond
+// soundDelay returns how long after the pictures sound begins. A browser plays none
+// before it shows the first picture, and keeps what comes until then: it would be
+// late by that for many seconds. Decoding a cached picture takes some milliseconds.
+func soundDelay(pictures int) time.Duration {
+	return min(200*time.Millisecond+time.Duration(pictures)*3*time.Millisecond, 600*time.Millisecond)
+}
 
 // replaySpread is the time into which a repeated group of pictures is squeezed:
 // less than one picture takes at 60 a second.
