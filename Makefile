@@ -64,7 +64,7 @@ fuzz: opus ## run every fuzz target for FUZZTIME (5m)
 
 .PHONY: soak
 soak: build ## 30 minutes of publishers and viewers that come and go; SOAK sets the time
-	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -timeout 60m -run TestSoak ./...
+	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -v -timeout 60m -run TestSoak ./...
 
 .PHONY: deps
 deps: ## install what the tests need (Debian, as root), or name it

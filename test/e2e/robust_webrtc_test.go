@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -32,6 +33,7 @@ type pionOptions struct {
 // newPion returns a peer connection that stays on this machine.
 func newPion(o pionOptions) (*webrtc.PeerConnection, error) {
 	var s webrtc.SettingEngine
+	s.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard} // tests crash sockets on purpose
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(net.IP.IsLoopback)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
