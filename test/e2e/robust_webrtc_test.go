@@ -33,7 +33,8 @@ type pionOptions struct {
 // newPion returns a peer connection that stays on this machine.
 func newPion(o pionOptions) (*webrtc.PeerConnection, error) {
 	var s webrtc.SettingEngine
-	s.LoggerFactory = &logging.DefaultLoggerFactory{Writer: io.Discard} // tests crash sockets on purpose
+	quiet := &logging.DefaultLoggerFactory{Writer: io.Discard} // tests crash sockets on purpose
+	s.LoggerFactory = quiet
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetIPFilter(net.IP.IsLoopback)
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
@@ -42,7 +43,7 @@ func newPion(o pionOptions) (*webrtc.PeerConnection, error) {
 		s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	}
 	if o.socket != nil {
-		s.SetICEUDPMux(webrtc.NewICEUDPMux(nil, o.socket))
+		s.SetICEUDPMux(webrtc.NewICEUDPMux(quiet.NewLogger("ice"), o.socket))
 	}
 	return webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
 }

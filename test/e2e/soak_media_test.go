@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 	"github.com/pion/webrtc/v4/pkg/media"
 	"github.com/pion/webrtc/v4/pkg/media/h264reader"
@@ -20,6 +22,7 @@ import (
 type clip struct {
 	file     string   // FLV, H264 and AAC
 	pictures [][]byte // H264 in Annex B, 30 a second
+	keys     []int    // the pictures that are key frames
 	sound    [][]byte // Opus, 20 ms each
 }
 
@@ -31,13 +34,14 @@ func encode(t *testing.T) clip {
 	pictures, sound := filepath.Join(dir, "a.h264"), filepath.Join(dir, "a.ogg")
 	ffmpeg(t, "-v", "error", "-i", c.file, "-map", "0:v", "-c", "copy", "-bsf:v", "h264_mp4toannexb", pictures,
 		"-map", "0:a", "-c:a", "libopus", "-b:a", "48k", "-ar", "48000", "-page_duration", "20000", sound)
-	c.pictures = accessUnits(t, pictures)
+	c.pictures, c.keys = accessUnits(t, pictures)
 	c.sound = opusPackets(t, sound)
 	return c
 }
 
-// accessUnits returns the pictures of a file that has one slice for each.
-func accessUnits(t *testing.T, file string) (list [][]byte) {
+// accessUnits returns the pictures of a file that has one slice for each, and
+// which of them are key frames.
+func accessUnits(t *testing.T, file string) (list [][]byte, keys []int) {
 	t.Helper()
 	f, err := os.Open(file)
 	if err != nil {
@@ -52,10 +56,14 @@ func accessUnits(t *testing.T, file string) (list [][]byte) {
 	for {
 		n, err := r.NextNAL()
 		if err != nil {
-			return list
+			return list, keys
 		}
 		unit = append(append(unit, 0, 0, 0, 1), n.Data...)
-		if n.UnitType == h264reader.NalUnitTypeCodedSliceIdr || n.UnitType == h264reader.NalUnitTypeCodedSliceNonIdr {
+		switch n.UnitType {
+		case h264reader.NalUnitTypeCodedSliceIdr:
+			keys = append(keys, len(list))
+			list, unit = append(list, unit), nil
+		case h264reader.NalUnitTypeCodedSliceNonIdr:
 			list, unit = append(list, unit), nil
 		}
 	}
@@ -89,6 +97,7 @@ type pionPublisher struct {
 	*pionPeer
 	picture, sound *webrtc.TrackLocalStaticSample
 	connected      chan struct{}
+	wantsKey       atomic.Bool // the server asks for a key frame
 }
 
 // publishWHIP connects to a WHIP endpoint.
@@ -105,10 +114,13 @@ func publishWHIP(ctx context.Context, endpoint string, o pionOptions) (*pionPubl
 	})
 	add := func(mime, id string) *webrtc.TrackLocalStaticSample {
 		track, terr := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mime}, id, "soak")
+		var sender *webrtc.RTPSender
 		if terr == nil {
-			_, terr = pc.AddTrack(track)
+			sender, terr = pc.AddTrack(track)
 		}
-		err = errors.Join(err, terr)
+		if err = errors.Join(err, terr); terr == nil {
+			go p.listen(sender)
+		}
 		return track
 	}
 	p.picture, p.sound = add(webrtc.MimeTypeH264, "picture"), add(webrtc.MimeTypeOpus, "sound")
@@ -126,16 +138,37 @@ func publishWHIP(ctx context.Context, endpoint string, o pionOptions) (*pionPubl
 	}
 }
 
+// listen hears what the server asks for, until the connection ends.
+func (p *pionPublisher) listen(s *webrtc.RTPSender) {
+	for {
+		packets, _, err := s.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, r := range packets {
+			switch r.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				p.wantsKey.Store(true)
+			}
+		}
+	}
+}
+
 // send sends the clip in real time until the context ends.
 func (p *pionPublisher) send(ctx context.Context, c clip) {
 	const picture, sound = time.Second / 30, 20 * time.Millisecond
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	began := time.Now()
+	at := 0
 	for pictures, packets := 0, 0; ; {
 		now := time.Since(began)
 		for ; time.Duration(pictures)*picture <= now; pictures++ {
-			_ = p.picture.WriteSample(media.Sample{Data: c.pictures[pictures%len(c.pictures)], Duration: picture})
+			if p.wantsKey.Swap(false) {
+				at = c.keys[pictures%len(c.keys)]
+			}
+			_ = p.picture.WriteSample(media.Sample{Data: c.pictures[at%len(c.pictures)], Duration: picture})
+			at++
 		}
 		for ; time.Duration(packets)*sound <= now; packets++ {
 			_ = p.sound.WriteSample(media.Sample{Data: c.sound[packets%len(c.sound)], Duration: sound})
