@@ -52,8 +52,13 @@ func (p player) record(t *testing.T, g *gateway, stream, query string) *recordin
 	args := []string{"-hide_banner", "-nostdin", "-v", "warning", "-i", url, "-c", "copy", "-copyts", "-flush_packets", "1", "-f", "flv", r.file}
 	ff := background(t, "ffmpeg", args...)
 	r.stop = func() {
+		// A player that waits for media inside TLS does not hear the signal.
 		_ = ff.cmd.Process.Signal(os.Interrupt)
-		<-ff.done
+		select {
+		case <-ff.done:
+		case <-time.After(3 * time.Second):
+			ff.kill()
+		}
 	}
 	return r
 }

@@ -59,10 +59,24 @@ func TestRTMPToChromium(t *testing.T) {
 				if s.name != audioOnly.name && (st.FirstFrame <= 0 || st.FirstFrame > prompt) {
 					t.Errorf("%s: the first picture came %.0f ms after the offer", what, st.FirstFrame)
 				}
+				if s.name != audioOnly.name {
+					p.smooth()
+				}
 				p.close()
 			}
 			g.until("the viewers are gone", func() bool { return len(g.stream(name).Viewers) == 0 })
 		})
+	}
+}
+
+// smooth wants that a browser goes on to decode without asking for key frames.
+func (p *tab) smooth() {
+	p.t.Helper()
+	before := p.stats().InVideo
+	p.until("60 more pictures are decoded", fmt.Sprintf("(await e2e.stats()).invideo.framesDecoded > %d", before.FramesDecoded+60))
+	after := p.stats().InVideo
+	if pli, dropped := after.PliCount-before.PliCount, after.FramesDropped-before.FramesDropped; pli > 1 || dropped > 15 {
+		p.t.Errorf("of %d pictures %d were dropped, and the browser asked %d times for a key frame", after.FramesDecoded-before.FramesDecoded, dropped, pli)
 	}
 }
 
@@ -129,7 +143,7 @@ func TestLipSync(t *testing.T) {
 			if (v?.estimatedPlayoutTimestamp && a?.estimatedPlayoutTimestamp) apart.push(v.estimatedPlayoutTimestamp - a.estimatedPlayoutTimestamp);
 		}, 1000);
 	})()`)
-	p.until("picture and sound are within 40 ms for 5 s", "apart.length > 5 && apart.slice(-5).every((d) => Math.abs(d) <= 40)")
+	p.until("picture and sound are within 40 ms", "apart.length > 7 && apart.slice(-7).map(Math.abs).sort((x, y) => x - y)[3] <= 40")
 	p.run("e2e.flashes.length = 0")
 	p.until("flashes and beeps", "e2e.flashes.length > 6")
 	offsets, apart := eval[[]float64](p, "e2e.offsets()"), eval[[]float64](p, "apart")

@@ -52,7 +52,8 @@ func tracksOf(t *testing.T, file string) map[string]fileTrack {
 }
 
 // checkH264AAC wants H.264 and AAC that begin and end together, and decode
-// without a complaint.
+// without a complaint. A browser that is short of time skips pictures, also the
+// last ones.
 func checkH264AAC(t *testing.T, what, file string, seconds float64) {
 	t.Helper()
 	decodes(t, file)
@@ -62,7 +63,7 @@ func checkH264AAC(t *testing.T, what, file string, seconds float64) {
 	if v.codec != "h264" || a.codec != "aac" || len(tr) != 2 {
 		t.Errorf("%s: tracks %+v, want h264 and aac", what, tr)
 	}
-	if math.Abs(v.start-a.start) > 0.1 || math.Abs(v.end-a.end) > 0.15 {
+	if math.Abs(v.start-a.start) > 0.1 || math.Abs(v.end-a.end) > 0.4 {
 		t.Errorf("%s: picture %.3f-%.3f s, sound %.3f-%.3f s", what, v.start, v.end, a.start, a.end)
 	}
 	if v.end-v.start < seconds-1 || float64(a.packets) < 0.95*(a.end-a.start)*48000/1024 {
@@ -228,8 +229,8 @@ const toneAndCamera = `(async () => {
 })()`
 
 // TestChromiumToChromium carries every codec that browsers send from WHIP to
-// WHEP. VP8 and its like can't go to RTMP players of today's FLV: there the
-// sound plays alone, and the log says why.
+// WHEP. VP8 can't go to RTMP players without Enhanced RTMP: there the sound
+// plays alone, and the log says why.
 func TestChromiumToChromium(t *testing.T) {
 	g := start(t)
 	b := browse(t)
@@ -239,7 +240,7 @@ func TestChromiumToChromium(t *testing.T) {
 			name := "live/" + strings.ToLower(codec)
 			publisher := b.open(b.blank)
 			defer publisher.close()
-			publisher.whip(g, name, fmt.Sprintf("video: '%s', stream: await %s", codec, toneAndCamera))
+			publisher.whip(g, name, fmt.Sprintf("video: '%s', stream: %s", codec, toneAndCamera))
 			g.live(name, 2)
 			viewer := b.open(b.blank)
 			defer viewer.close()
@@ -257,20 +258,21 @@ func TestChromiumToChromium(t *testing.T) {
 			if codec != "VP8" {
 				return
 			}
-			for _, url := range []string{"rtmp://" + g.rtmp + "/" + name, "http://" + g.http + "/" + name + ".flv"} {
-				file := recordFor(t, url, 4)
-				decodes(t, file)
-				tr := tracksOf(t, file)
-				if len(tr) != 1 || tr["audio"].codec != "aac" {
-					t.Errorf("%s has %+v, want AAC alone", url, tr)
-				}
-				if hz := pitch(pcm(t, file)[48000:]); math.Abs(hz-660) > 5 {
-					t.Errorf("%s sounds at %.1f Hz", url, hz)
-				}
+			file := recordFor(t, "rtmp://"+g.rtmp+"/"+name, 4)
+			decodes(t, file)
+			if tr := tracksOf(t, file); len(tr) != 1 || tr["audio"].codec != "aac" {
+				t.Errorf("RTMP has %+v, want AAC alone", tr)
+			}
+			if hz := pitch(pcm(t, file)[48000:]); math.Abs(hz-660) > 5 {
+				t.Errorf("RTMP sounds at %.1f Hz", hz)
 			}
 			g.until("the log names the codec that RTMP can't carry", func() bool {
-				return strings.Contains(g.log.String(), "track can't be carried") && strings.Contains(g.log.String(), "codec=VP8")
+				return strings.Contains(g.log.String(), `msg="track not sent" stream=`+name) && strings.Contains(g.log.String(), "VP8")
 			})
+			// FLV over HTTP has no negotiation: the picture is there by its FourCC.
+			flv := players[4].record(t, g, name, "")
+			has(g, []*recording{flv}, true, 60)
+			flv.stop()
 		})
 	}
 }

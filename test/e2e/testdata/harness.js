@@ -161,10 +161,10 @@
 
   // whip publishes the fake camera and its beep to url, or the stream that is given.
   e2e.whip = async (url, { token, video: v = 'H264', audio: a = 'opus', width = 640, height = 360, stream } = {}) => {
-    stream ??= await navigator.mediaDevices.getUserMedia({
+    stream = await (stream ?? navigator.mediaDevices.getUserMedia({
       video: v && { width, height, frameRate: 30 },
       audio: a && { echoCancellation: false, autoGainControl: false, noiseSuppression: false },
-    });
+    }));
     const pc = new RTCPeerConnection();
     for (const track of stream.getTracks()) {
       const t = pc.addTransceiver(track, { direction: 'sendonly', streams: [stream] });
