@@ -193,10 +193,12 @@ func (n *ingest) drain(r *receiver, now time.Time) {
 func (n *ingest) unit(r *receiver, u *rtp.Unit, now time.Time) {
 	r.last = now
 	if r.kind == media.Video {
+		// A unit behind a gap refers to what is not there, unless it's a key frame.
+		r.lost = (r.lost || u.Lost) && !u.Key
 		if u.Key {
-			r.lost = false
 			r.area = u.Track.Width * u.Track.Height
-		} else if r.lost {
+		}
+		if r.lost {
 			return
 		}
 	}

@@ -16,8 +16,11 @@ const (
 	askInterval = 10 * time.Millisecond
 	// publisherInterval is between receiver reports.
 	publisherInterval = time.Second
-	// keyRepeat is after what time a key frame that has not come is asked for again.
+	// keyRepeat is after what time, at the least, a key frame that has not come
+	// is asked for again.
 	keyRepeat = 500 * time.Millisecond
+	// maxPatience bounds how long a long round trip makes packets wait.
+	maxPatience = time.Second
 	// firstRTT is assumed before ICE has measured.
 	firstRTT = 100 * time.Millisecond
 )
@@ -48,7 +51,7 @@ func (n *ingest) pause(now time.Time) time.Duration {
 			return min(wait, askInterval)
 		}
 		if r.wantsKey(n) {
-			wait = min(wait, keyRepeat)
+			wait = min(wait, n.keyRepeat())
 		}
 	}
 	return wait
@@ -66,7 +69,7 @@ func (n *ingest) requests(packets []rtcp.Packet, now time.Time, keyWanted bool) 
 			}
 		}
 		active := n.layers[r.kind].active
-		want := r.wantsKey(n) && now.Sub(r.askedKey) >= keyRepeat
+		want := r.wantsKey(n) && now.Sub(r.askedKey) >= n.keyRepeat()
 		if keyWanted && r.kind == media.Video && (active == r || active == nil) {
 			want = true
 		}
@@ -114,6 +117,7 @@ func (n *ingest) reports(now time.Time) []rtcp.Packet {
 	}
 	rr := &rtcp.ReceiverReport{SSRC: n.ssrc}
 	for _, r := range n.receivers {
+		r.buffer.SetMaxDelay(n.patience(r))
 		report, ok := r.stats.Report(now)
 		if !ok {
 			continue
@@ -129,6 +133,18 @@ func (n *ingest) reports(now time.Time) []rtcp.Packet {
 	return []rtcp.Packet{rr, &rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{
 		Source: n.ssrc, Items: []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: n.id}},
 	}}}}
+}
+
+// keyRepeat leaves time for a key frame that is on its way over a long path.
+func (n *ingest) keyRepeat() time.Duration { return max(keyRepeat, 3*n.rtt) }
+
+// patience is how long a missing packet of a source is waited for: where it can
+// be asked for, two answers fit in, as one may be lost.
+func (n *ingest) patience(r *receiver) time.Duration {
+	if !r.codec.nack {
+		return min(n.svc.cfg.Jitter, reorderOnly)
+	}
+	return max(n.svc.cfg.Jitter, min(5*n.rtt/2, maxPatience))
 }
 
 // maxCompound bounds one RTCP packet below any path's MTU.

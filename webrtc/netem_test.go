@@ -178,7 +178,6 @@ func (n *network) serve() (*hub.Hub, *Service) {
 		n.t.Fatal(err)
 	}
 	cfg := DefaultConfig()
-	cfg.Jitter = time.Second
 	s, err := newService(cfg, h, testLog(n.t), mux)
 	if err != nil {
 		n.t.Fatal(err)

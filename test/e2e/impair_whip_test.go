@@ -151,7 +151,7 @@ func TestWHIPOnBadNetworks(t *testing.T) {
 // takes its time.
 const (
 	minShare     = 0.7
-	minShareLong = 0.3
+	minShareLong = 0.5
 	minRecorded  = 5
 )
 
