@@ -45,6 +45,9 @@ func (p *pacer) refill() {
 	p.last = now
 }
 
+// atLeast raises the rate for a stream that needs more, in bytes a second.
+func (p *pacer) atLeast(rate float64) { p.rate = max(p.rate, rate) }
+
 // duration returns how long n bytes take.
 func (p *pacer) duration(n int) time.Duration {
 	return time.Duration(float64(n) / p.rate * float64(time.Second))

@@ -20,6 +20,9 @@ const (
 // want rising timestamps.
 const minSpread = time.Millisecond
 
+// catchUpFactor is how many times the stream's own rate the pacer gives at least.
+const catchUpFactor = 3
+
 // settle is how long the wire log's encoder may take while it works off the cached
 // group for its first viewer.
 const settle = 100 * time.Millisecond
@@ -83,6 +86,9 @@ func (e *egress) catchUp(units []*unit) error {
 	e.out.squeeze = squeeze{}
 	if first != nil {
 		edge := liveEdge(units)
+		if length := edge - first.pts; length > 0 {
+			e.out.pacer.atLeast(catchUpFactor * float64(bytes) / length.Seconds())
+		}
 		spread := max(e.out.pacer.duration(bytes), time.Duration(pictures)*minSpread)
 		if e.out.shown >= first.pts {
 			// A second showing: the next new picture may come within one frame's time.

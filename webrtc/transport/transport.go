@@ -308,8 +308,8 @@ func (t *Transport) Close(reason error) {
 		t.closed = true
 		generations := []*generation{t.current, t.pending}
 		t.mu.Unlock()
+		t.cancel(reason)   // first, or a broken handshake would be the reason
 		_ = t.conn.Close() // sends close_notify
-		t.cancel(reason)
 		for _, g := range generations {
 			if g != nil {
 				g.close()
