@@ -69,7 +69,7 @@ func DefaultConfig() Config {
 		AudioCodecs:    []string{"Opus", "G722", "PCMU", "PCMA"},
 		Jitter:         250 * time.Millisecond,
 		BFrames:        DropB,
-		BurstRate:      100,
+		BurstRate:      40,
 	}
 }
 

@@ -78,7 +78,8 @@ func (s *Service) Play(ctx context.Context, offer signaling.Offer) (signaling.Se
 	}
 	answer := &negotiate.Answer{Direction: "sendonly", Sections: make([]negotiate.AnswerSection, len(o.Sections))}
 	tracks, live := s.tracks(offer.Stream)
-	accept, singleNAL, err := e.choose(o.Offer, answer, tracks, live)
+	without := func(k media.Kind) bool { return live && tracks.Get(k) == nil && !s.awaits(offer.Stream, k) }
+	accept, singleNAL, err := e.choose(o.Offer, answer, tracks, without)
 	if err != nil {
 		e.cancel(err)
 		return nil, signaling.Answer{}, err
@@ -111,14 +112,24 @@ func (s *Service) Play(ctx context.Context, offer signaling.Offer) (signaling.Se
 
 // tracks returns what the stream has now; ok is false where nobody publishes.
 func (s *Service) tracks(stream string) (ts media.Tracks, ok bool) {
-	name, err := hub.ParseName(stream)
-	if err != nil {
-		return ts, false
-	}
-	if st := s.hub.Find(name); st != nil {
+	if st := s.find(stream); st != nil {
 		return st.Tracks()
 	}
 	return ts, false
+}
+
+// awaits tells whether the stream's publisher will have a track of kind k.
+func (s *Service) awaits(stream string, k media.Kind) bool {
+	st := s.find(stream)
+	return st != nil && st.Awaits(k)
+}
+
+func (s *Service) find(stream string) *hub.Stream {
+	name, err := hub.ParseName(stream)
+	if err != nil {
+		return nil
+	}
+	return s.hub.Find(name)
 }
 
 // run is the session's goroutine.

@@ -10,19 +10,20 @@ import (
 	"sluice/webrtc/negotiate"
 )
 
-// choose fills in the answer's sections and makes the senders. live tells
-// whether tracks are those of a publisher that is there; without one everything
-// that the offer and this package have in common is agreed, as the payload type
-// may change from packet to packet. It returns what to take from the hub, and
+// choose fills in the answer's sections and makes the senders. tracks are those
+// of the publisher that is there; without tells of which kinds it will have
+// none. Where nothing is known of a kind yet, everything that the offer and this
+// package have in common is agreed, as the payload type may change from packet
+// to packet. It returns what to take from the hub, and
 // whether the viewer can't do without H264's packetization mode 0.
-func (e *egress) choose(o *negotiate.Offer, a *negotiate.Answer, tracks media.Tracks, live bool) (accept hub.Codecs, singleNAL bool, err error) {
+func (e *egress) choose(o *negotiate.Offer, a *negotiate.Answer, tracks media.Tracks, without func(media.Kind) bool) (accept hub.Codecs, singleNAL bool, err error) {
 	for i := range o.Sections {
 		s, as := &o.Sections[i], &a.Sections[i]
 		if s.Off || s.Kind == media.KindUnknown {
 			continue
 		}
 		codecs := s.Receive(known(s.Kind))
-		if track := tracks.Get(s.Kind); live && track != nil {
+		if track := tracks.Get(s.Kind); track != nil {
 			codecs = carry(s, track)
 		}
 		if len(codecs) == 0 {
@@ -33,7 +34,7 @@ func (e *egress) choose(o *negotiate.Offer, a *negotiate.Answer, tracks media.Tr
 			continue
 		}
 		as.Codecs = codecs
-		if live && tracks.Get(s.Kind) == nil {
+		if without(s.Kind) {
 			as.Codecs, as.Inactive = codecs[:1], true
 			continue
 		}

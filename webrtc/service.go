@@ -215,7 +215,10 @@ func (s *Service) newSession(offer signaling.Offer) session {
 
 // hubSession describes a client to the hub.
 func hubSession(offer signaling.Offer, protocol string) hub.Session {
-	return hub.Session{Stream: offer.Stream, Protocol: protocol, Remote: offer.Remote.String(), UserAgent: offer.UserAgent}
+	return hub.Session{
+		Stream: offer.Stream, Protocol: protocol, Remote: offer.Remote.String(), UserAgent: offer.UserAgent,
+		Token: offer.Token, Query: offer.Query,
+	}
 }
 
 // codecList names codecs for people.

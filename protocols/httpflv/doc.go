@@ -2,8 +2,9 @@
 // /app/stream.flv with the schemes http, https, ws and wss.
 //
 // The query can say more of the player than FLV can: hevc=12 asks for HEVC as
-// codec number 12 instead of its fourCC, opus=1 says that the player takes
-// Opus by fourCC and needs no AAC, token is the credential.
+// codec number 12 instead of its fourCC; opus=1 and vp8=1 say that the player
+// takes these by fourCC, without which sound comes as AAC and VP8 is left out,
+// as players hang on it; token is the credential.
 //
 // Sources: Adobe Flash Video File Format 10.1 annex E; Enhanced RTMP v2
 // (Veovera); RFC 6455.

@@ -13,27 +13,30 @@ import (
 
 // form is how one player wants its stream. All players of a form share bytes.
 type form struct {
-	flv  flv.Form
-	opus bool
-	ws   bool
+	flv       flv.Form
+	opus, vp8 bool // the player takes these, by fourCC
+	ws        bool
 }
 
 func formOf(r *http.Request, ws bool) form {
 	q := r.URL.Query()
 	return form{
 		flv:  flv.Form{Enhanced: true, LegacyHEVC: q.Get("hevc") == "12"},
-		opus: q.Get("opus") == "1",
-		ws:   ws,
+		opus: q.Get("opus") == "1", vp8: q.Get("vp8") == "1",
+		ws: ws,
 	}
 }
 
 // accepts returns the codecs that FLV carries to this player.
 func (f form) accepts() hub.Codecs {
 	set := hub.Accept(
-		media.H264, media.H265, media.AV1, media.VP9, media.VP8,
+		media.H264, media.H265, media.AV1, media.VP9,
 		media.AAC, media.MP3, media.PCMA, media.PCMU, media.FLAC, media.AC3, media.EAC3, media.Script)
 	if f.opus {
 		set |= hub.Accept(media.Opus)
+	}
+	if f.vp8 {
+		set |= hub.Accept(media.VP8)
 	}
 	return set
 }

@@ -140,6 +140,31 @@ func TestStreamWaitsForItsTracks(t *testing.T) {
 	}
 }
 
+func TestAwaits(t *testing.T) {
+	run(t, DefaultConfig(), Options{}, func(t *testing.T, h *Hub) {
+		p := publish(t, h, "a")
+		if p.Stream().Awaits(media.Video) {
+			t.Error("awaits what nobody has named")
+		}
+		p.Expect(media.Video, media.Audio)
+		for i := range 20 {
+			p.Write(audio(i, aac))
+		}
+		s := p.Stream()
+		if _, live := s.Tracks(); !live || !s.Awaits(media.Video) || s.Awaits(media.Audio) {
+			t.Error("sound is there, the picture is still awaited")
+		}
+		p.Write(video(20, 20))
+		if s.Awaits(media.Video) {
+			t.Error("awaits a picture that has come")
+		}
+		p.Close(nil)
+		if s.Awaits(media.Video) {
+			t.Error("awaits a publisher that has left")
+		}
+	})
+}
+
 func TestReconnectKeepsViewersAndTime(t *testing.T) {
 	run(t, DefaultConfig(), Options{}, func(t *testing.T, h *Hub) {
 		v, sub := play(t, h, "a", AllCodecs)

@@ -55,6 +55,15 @@ func (s *Stream) Tracks() (ts media.Tracks, ok bool) {
 	return *s.air.tracks, true
 }
 
+// Awaits reports whether the publisher on the air has said that a track of
+// kind k will come, and it has not.
+func (s *Stream) Awaits(k media.Kind) bool {
+	s.air.Lock()
+	defer s.air.Unlock()
+	p := s.air.publisher
+	return p != nil && p.tracks.Get(k) == nil && slices.Contains(p.expects, k)
+}
+
 // Publisher returns the publisher that is on the air, or nil.
 func (s *Stream) Publisher() *Publisher {
 	s.air.Lock()
