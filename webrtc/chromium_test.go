@@ -80,7 +80,7 @@ func browse(t *testing.T, s *Service, page string) <-chan report {
 	// Its children go with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
-		t.Skipf("no Chromium to test with: %v", err)
+		t.Fatalf("these tests need Chromium (apt-get install chromium): %v", err)
 	}
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
@@ -103,7 +103,7 @@ func encode(t *testing.T, seconds int, args ...string) []*media.Packet {
 	out := filepath.Join(t.TempDir(), "a.flv")
 	args = append(args, "-f", "h264", out)
 	if b, err := exec.Command("ffmpeg", args...).CombinedOutput(); err != nil {
-		t.Skipf("no ffmpeg to test with: %v %s", err, b)
+		t.Fatalf("these tests need ffmpeg (apt-get install ffmpeg): %v %s", err, b)
 	}
 	b, err := os.ReadFile(out)
 	if err != nil {

@@ -19,7 +19,7 @@ func encode(t testing.TB, params string, args ...string) [][][]byte {
 	args = append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-t", "2", "-pix_fmt", "yuv420p"}, args...)
 	args = append(args, "-c:v", "libx264", "-x264-params", "aud=1:keyint=30:scenecut=0:b-adapt=0:"+params, "-f", "h264", out)
 	if b, err := exec.Command("ffmpeg", args...).CombinedOutput(); err != nil {
-		t.Skipf("no ffmpeg to test with: %v %s", err, b)
+		t.Fatalf("these tests need ffmpeg (apt-get install ffmpeg): %v %s", err, b)
 	}
 	b, err := os.ReadFile(out)
 	if err != nil {
