@@ -141,7 +141,7 @@ func (e *egress) run() {
 	stopViewer()
 	reason := context.Cause(e.ctx)
 	if errors.Is(reason, transport.ErrNotConnected) {
-		e.log.Warn("webrtc: the viewer could not connect", "remote", e.remote, "error", reason)
+		e.log.Warn("webrtc: the viewer could not connect", "remote", e.remote, "offered", e.local(), "error", reason)
 	}
 	e.transport.Close(reason)
 	e.viewer.Close(reason)

@@ -9,7 +9,7 @@ import (
 // info implements peer.
 func (e *egress) info() SessionInfo {
 	i := SessionInfo{
-		Info: e.viewer.Info(), Connected: time.Duration(e.connected.Load()), Transport: e.transport.Stats(),
+		Info: e.viewer.Info(), Connected: time.Duration(e.connected.Load()), Offered: e.local(), Transport: e.transport.Stats(),
 		Tracks: []TrackInfo{},
 	}
 	if u := e.newest.Load(); u != nil {

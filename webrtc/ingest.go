@@ -175,7 +175,7 @@ func (n *ingest) run() {
 	stopPublisher()
 	reason := context.Cause(n.ctx)
 	if errors.Is(reason, transport.ErrNotConnected) {
-		n.log.Warn("webrtc: the publisher could not connect", "remote", n.remote, "error", reason)
+		n.log.Warn("webrtc: the publisher could not connect", "remote", n.remote, "offered", n.local(), "error", reason)
 	}
 	n.transport.Close(reason)
 	n.pub.Close(reason)

@@ -9,7 +9,7 @@ import (
 // info implements peer.
 func (n *ingest) info() SessionInfo {
 	i := SessionInfo{
-		Info: n.pub.Info(), Connected: time.Duration(n.connected.Load()), Transport: n.transport.Stats(),
+		Info: n.pub.Info(), Connected: time.Duration(n.connected.Load()), Offered: n.local(), Transport: n.transport.Stats(),
 		Tracks: []TrackInfo{},
 	}
 	if t := n.tracks.Load(); t != nil {

@@ -200,7 +200,7 @@ func (s *Service) connect(p *session, offer parsed, answer *negotiate.Answer, h 
 	answer.ID = rand.Uint64() >> 2
 	answer.Ufrag, answer.Pwd, answer.Fingerprint = local.Ufrag, local.Pwd, s.transport.Certificate.Fingerprint
 	answer.Active = offer.Setup == "passive"
-	answer.Candidates = s.locate.candidates(p.remote, time.Now())
+	answer.Candidates = p.candidates()
 	return answer.String(offer.Offer), nil
 }
 

@@ -11,7 +11,9 @@ import (
 type SessionInfo struct {
 	hub.Info
 	// Connected is how long it took until media could flow; 0 before that.
-	Connected time.Duration   `json:"connect_time"`
+	Connected time.Duration `json:"connect_time"`
+	// Offered are the server's candidates, Transport has the client's that met them.
+	Offered   []string        `json:"local_candidates"`
 	Transport transport.Stats `json:"transport"`
 	Tracks    []TrackInfo     `json:"tracks"`
 	// These count the stream's B pictures since its first WebRTC viewer came: those

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"sluice/signaling"
@@ -24,6 +25,7 @@ type session struct {
 	locate    *locator
 	remote    netip.Addr // of the HTTP client
 	started   time.Time
+	offered   atomic.Pointer[[]string] // our candidates, as the peer knows them
 }
 
 var _ signaling.Session = (*session)(nil)
@@ -69,7 +71,7 @@ func (s *session) Restart(_ context.Context, frag sdpfrag.Fragment) (sdpfrag.Fra
 	out := sdpfrag.Fragment{
 		Ufrag: local.Ufrag, Pwd: local.Pwd, Options: []string{"trickle"}, MID: frag.MID, Media: frag.Media, End: true,
 	}
-	for _, line := range s.locate.candidates(s.remote, time.Now()) {
+	for _, line := range s.candidates() {
 		c, err := sdpfrag.ParseCandidate(line)
 		if err != nil {
 			return sdpfrag.Fragment{}, err
@@ -77,6 +79,21 @@ func (s *session) Restart(_ context.Context, frag sdpfrag.Fragment) (sdpfrag.Fra
 		out.Candidates = append(out.Candidates, c)
 	}
 	return out, nil
+}
+
+// candidates returns the candidates to offer, and keeps them for the log and the API.
+func (s *session) candidates() []string {
+	list := s.locate.candidates(s.remote, time.Now())
+	s.offered.Store(&list)
+	return list
+}
+
+// local returns the candidates that were offered last.
+func (s *session) local() []string {
+	if list := s.offered.Load(); list != nil {
+		return *list
+	}
+	return nil
 }
 
 func ended(ctx context.Context) error {

@@ -142,7 +142,8 @@ func TestUnreachable(t *testing.T) {
 		t.Errorf("they ended after %v only", took)
 	}
 	for _, who := range []string{"publisher", "viewer"} {
-		if !strings.Contains(lineWith(g.log.String(), "the "+who+" could not connect"), hole.String()) {
+		line := lineWith(g.log.String(), "the "+who+" could not connect")
+		if !strings.Contains(line, hole.String()) || !strings.Contains(line, "typ host") {
 			t.Errorf("the log does not say which candidate of the %s was tried", who)
 		}
 	}
