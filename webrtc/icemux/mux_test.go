@@ -215,8 +215,8 @@ func TestRestartSharesAnAddress(t *testing.T) {
 // one that the peer knows.
 func TestAnswersFromTheAddressAsked(t *testing.T) {
 	m := newTestMux(t)
-	if m.sockets[0].udp == nil || parsePktinfo(pktinfo(loopback)) != loopback {
-		t.Skip("this system does not tell local addresses")
+	if pktinfo(loopback) == nil {
+		t.Skip("only Linux tells the address that was asked")
 	}
 	l, _ := m.open(t, "one")
 	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
