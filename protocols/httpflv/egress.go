@@ -2,9 +2,9 @@ package httpflv
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"sluice/protocols/container/flv"
 	"sluice/server/hub"
@@ -15,23 +15,30 @@ import (
 type form struct {
 	flv       flv.Form
 	opus, vp8 bool // the player takes these, by fourCC
-	ws        bool
+	g711      bool
 }
 
-func formOf(r *http.Request, ws bool) form {
+func formOf(r *http.Request) form {
 	q := r.URL.Query()
-	return form{
+	f := form{
 		flv:  flv.Form{Enhanced: true, LegacyHEVC: q.Get("hevc") == "12"},
 		opus: q.Get("opus") == "1", vp8: q.Get("vp8") == "1",
-		ws: ws,
+		g711: !strings.HasPrefix(r.UserAgent(), "Mozilla/"), // as every browser's begins
 	}
+	if q.Has("g711") {
+		f.g711 = q.Get("g711") == "1"
+	}
+	return f
 }
 
 // accepts returns the codecs that FLV carries to this player.
 func (f form) accepts() hub.Codecs {
 	set := hub.Accept(
 		media.H264, media.H265, media.AV1, media.VP9,
-		media.AAC, media.MP3, media.PCMA, media.PCMU, media.FLAC, media.AC3, media.EAC3, media.Script)
+		media.AAC, media.MP3, media.FLAC, media.AC3, media.EAC3, media.Script)
+	if f.g711 {
+		set |= hub.Accept(media.PCMA, media.PCMU)
+	}
 	if f.opus {
 		set |= hub.Accept(media.Opus)
 	}
@@ -49,8 +56,7 @@ func (f form) format() hub.Format[hub.Chunk] {
 	}
 }
 
-// encoder turns a stream's packets into FLV tags, each in a WebSocket frame
-// of its own where the form says so.
+// encoder turns a stream's packets into FLV tags.
 type encoder struct {
 	form   form
 	tracks *media.Tracks
@@ -90,11 +96,7 @@ func (e *encoder) tag(p *media.Packet) ([]byte, error) {
 	if size > flv.MaxBody {
 		return nil, fmt.Errorf("flv: a packet of %d bytes is too large for a tag", size)
 	}
-	tagSize := flv.TagSize(size)
-	b := make([]byte, 0, maxFrameHeader+tagSize)
-	if e.form.ws {
-		b = appendFrameHeader(b, opBinary, tagSize)
-	}
+	b := make([]byte, 0, flv.TagSize(size))
 	b = flv.AppendTagHeader(b, flv.TypeOf(p.Kind()), e.form.flv.Timestamp(p), size)
 	b = append(append(b, start...), p.Payload...)
 	return binary.BigEndian.AppendUint32(b, uint32(flv.TagHeaderSize+size)), nil
@@ -102,49 +104,21 @@ func (e *encoder) tag(p *media.Packet) ([]byte, error) {
 
 // newHead returns the file header, the metadata and the sequence headers.
 func (e *encoder) newHead(ts media.Tracks, timestamp uint32) (*hub.Head, error) {
-	opening := flv.Header{Audio: ts.Audio != nil, Video: ts.Video != nil}.Append(nil)
 	metadata, err := e.form.flv.Metadata(ts)
 	if err != nil {
 		return nil, err
 	}
-	// ffmpeg takes metadata at any other time than 0 for subtitles.
-	tags := [][]byte{flv.AppendTag(nil, flv.TagScript, 0, metadata)}
+	h := &hub.Head{
+		Opening: flv.Header{Audio: ts.Audio != nil, Video: ts.Video != nil}.Append(nil),
+		// ffmpeg takes metadata at any other time than 0 for subtitles.
+		Bytes: flv.AppendTag(nil, flv.TagScript, 0, metadata),
+	}
 	for _, t := range ts.Media() {
 		tag, err := e.form.flv.SequenceTag(t, timestamp)
 		if err != nil {
 			return nil, err
 		}
-		if tag != nil {
-			tags = append(tags, tag)
-		}
-	}
-	h := &hub.Head{Opening: opening}
-	if e.form.ws {
-		h.Opening = frame(opBinary, opening)
-	}
-	for _, tag := range tags {
-		if e.form.ws {
-			tag = frame(opBinary, tag)
-		}
 		h.Bytes = append(h.Bytes, tag...)
 	}
 	return h, nil
-}
-
-// status maps the hub's errors to HTTP.
-func status(err error) int {
-	switch {
-	case errors.Is(err, hub.ErrBadName):
-		return http.StatusBadRequest
-	case errors.Is(err, hub.ErrUnauthorized):
-		return http.StatusUnauthorized
-	case errors.Is(err, hub.ErrNoPublisher):
-		return http.StatusNotFound
-	case errors.Is(err, hub.ErrLimit), errors.Is(err, hub.ErrShutdown):
-		return http.StatusServiceUnavailable
-	case errors.Is(err, hub.ErrKicked):
-		return http.StatusForbidden
-	default:
-		return http.StatusInternalServerError
-	}
 }

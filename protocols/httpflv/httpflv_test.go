@@ -31,16 +31,20 @@ var (
 type rig struct {
 	*httptest.Server
 	hub     *hub.Hub
-	handler *Handler
+	handler interface{ Stop(context.Context) error }
 	pub     *hub.Publisher
 	next    int
 }
 
-func newRig(t *testing.T, cfg hub.Config) *rig {
+func newRig(t *testing.T, cfg hub.Config) *rig { return newRigWith(t, cfg, time.Minute) }
+
+func newRigWith(t *testing.T, cfg hub.Config, writeTimeout time.Duration) *rig {
 	t.Helper()
 	r := &rig{hub: hub.New(cfg, hub.Options{})}
-	r.handler = New(DefaultConfig(), r.hub, slog.New(slog.DiscardHandler))
-	r.Server = httptest.NewServer(r.handler)
+	serverConfig := DefaultConfig()
+	serverConfig.WriteTimeout = writeTimeout
+	h := New(serverConfig, r.hub, slog.New(slog.DiscardHandler))
+	r.handler, r.Server = h, httptest.NewServer(h)
 	t.Cleanup(func() {
 		r.handler.Stop(context.Background())
 		r.Close()
@@ -286,8 +290,7 @@ func TestRefusals(t *testing.T) {
 // TestStuckViewer opens a player that never reads: the publisher and the
 // others don't notice, and it is gone after the write timeout.
 func TestStuckViewer(t *testing.T) {
-	r := newRig(t, hub.DefaultConfig())
-	r.handler.cfg.WriteTimeout = 200 * time.Millisecond
+	r := newRigWith(t, hub.DefaultConfig(), 200*time.Millisecond)
 	r.publish(t, avc)
 	conn, err := net.Dial("tcp", r.Listener.Addr().String())
 	if err != nil {
@@ -312,25 +315,27 @@ func TestStuckViewer(t *testing.T) {
 	})
 }
 
-func TestFrameHeader(t *testing.T) {
+// TestG711 sees who gets G.711: programs, and browsers that say they take it.
+func TestG711(t *testing.T) {
 	for _, c := range []struct {
-		size int
-		want []byte
+		agent, query string
+		want         bool
 	}{
-		{0, []byte{0x82, 0}},
-		{125, []byte{0x82, 125}},
-		{126, []byte{0x82, 126, 0, 126}},
-		{65535, []byte{0x82, 126, 0xff, 0xff}},
-		{65536, []byte{0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0}},
+		{"Lavf/59.27.100", "", true},
+		{"Mozilla/5.0 (X11; Linux x86_64)", "", false},
+		{"Mozilla/5.0 (X11; Linux x86_64)", "?g711=1", true},
+		{"Lavf/59.27.100", "?g711=0", false},
 	} {
-		if got := appendFrameHeader(nil, opBinary, c.size); !bytes.Equal(got, c.want) {
-			t.Errorf("size %d: % x", c.size, got)
+		r := httptest.NewRequest(http.MethodGet, "/live/a.flv"+c.query, nil)
+		r.Header.Set("User-Agent", c.agent)
+		if got := formOf(r).accepts().Has(media.PCMA); got != c.want {
+			t.Errorf("%s %s: takes G.711: %v", c.agent, c.query, got)
 		}
 	}
 }
 
 func BenchmarkEncode(b *testing.B) {
-	e := form{ws: true}.format().New()
+	e := form{}.format().New()
 	ts := media.Tracks{Video: avc}
 	item := hub.Item{Packet: &media.Packet{Track: avc, Payload: make([]byte, 8000)}, Tracks: &ts}
 	b.ReportAllocs()

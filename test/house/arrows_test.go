@@ -90,6 +90,8 @@ func allowed(from, to string) bool {
 	case protocol(from) != "":
 		return protocol(from) == protocol(to) ||
 			within(to, "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container", "protocols/internal")
+	case below(from, "protocols/internal"):
+		return within(to, "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container", "protocols/internal")
 	case below(from, "webrtc"):
 		return within(to, "webrtc", "signaling", "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container")
 	case below(from, "server"):

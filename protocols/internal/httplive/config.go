@@ -1,11 +1,11 @@
-package httpflv
+package httplive
 
 import (
 	"errors"
 	"time"
 )
 
-// Config is what a user can set.
+// Config is what a user can set of a Media.
 type Config struct {
 	// WriteTimeout is how long one write may take before a player counts as dead.
 	WriteTimeout time.Duration `yaml:"write_timeout"`

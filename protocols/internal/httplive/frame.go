@@ -1,4 +1,4 @@
-package httpflv
+package httplive
 
 import "encoding/binary"
 

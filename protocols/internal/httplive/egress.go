@@ -1,0 +1,99 @@
+package httplive
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"sluice/server/hub"
+)
+
+// Media is one kind of stream, at /app/stream plus a suffix.
+type Media struct {
+	// Name is what people call it ("FLV"). Sessions have it in lower case after
+	// the way it goes: "http-flv", "ws-flv".
+	Name        string
+	Suffix      string // of the path: ".flv"
+	ContentType string
+	// Form reads from the request how its player wants the stream.
+	Form func(r *http.Request) Form
+}
+
+// Form is how a player wants its stream. Players whose formats have one key
+// share bytes.
+type Form struct {
+	Accept hub.Codecs
+	Format hub.Format[hub.Chunk]
+}
+
+// session returns who asks, and for what.
+func (m Media) session(r *http.Request, ws bool) hub.Session {
+	q := r.URL.Query()
+	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !bearer {
+		token = q.Get("token")
+	}
+	return hub.Session{
+		Stream: strings.TrimSuffix(r.URL.Path, m.Suffix), Protocol: m.protocol(ws), Remote: r.RemoteAddr,
+		UserAgent: r.UserAgent(), Token: token, Query: q,
+	}
+}
+
+func (m Media) protocol(ws bool) string {
+	if ws {
+		return "ws-" + strings.ToLower(m.Name)
+	}
+	return "http-" + strings.ToLower(m.Name)
+}
+
+// framed returns the format with each of its units in a WebSocket frame.
+func framed(f hub.Format[hub.Chunk]) hub.Format[hub.Chunk] {
+	plain := f.New
+	f.Key = "ws " + f.Key
+	f.New = func() hub.Encoder[hub.Chunk] { return &framer{plain: plain()} }
+	return f
+}
+
+// framer puts another encoder's units into frames.
+type framer struct {
+	plain    hub.Encoder[hub.Chunk]
+	head     *hub.Head // of the last unit
+	wrapping *hub.Head // the same in frames
+}
+
+// Encode frames what the plain encoder makes of the item.
+func (f *framer) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
+	return f.plain.Encode(item, func(c hub.Chunk, _ int) {
+		if c.Head != f.head {
+			f.head, f.wrapping = c.Head, &hub.Head{Opening: frameAll(c.Head.Opening), Bytes: frameAll(c.Head.Bytes)}
+		}
+		c.Head, c.Data = f.wrapping, frameAll(c.Data)
+		emit(c, len(c.Data))
+	})
+}
+
+// frameAll returns the bytes in one binary frame; nothing stays nothing.
+func frameAll(b []byte) []byte {
+	if len(b) == 0 {
+		return nil
+	}
+	return frame(opBinary, b)
+}
+
+// Status maps the hub's errors to HTTP.
+func Status(err error) int {
+	switch {
+	case errors.Is(err, hub.ErrBadName):
+		return http.StatusBadRequest
+	case errors.Is(err, hub.ErrUnauthorized):
+		return http.StatusUnauthorized
+	case errors.Is(err, hub.ErrNoPublisher):
+		return http.StatusNotFound
+	case errors.Is(err, hub.ErrLimit), errors.Is(err, hub.ErrShutdown):
+		return http.StatusServiceUnavailable
+	case errors.Is(err, hub.ErrKicked):
+		return http.StatusForbidden
+	default:
+		return http.StatusInternalServerError
+	}
+}

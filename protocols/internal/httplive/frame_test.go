@@ -1,0 +1,23 @@
+package httplive
+
+import (
+	"bytes"
+	"testing"
+)
+
+func TestFrameHeader(t *testing.T) {
+	for _, c := range []struct {
+		size int
+		want []byte
+	}{
+		{0, []byte{0x82, 0}},
+		{125, []byte{0x82, 125}},
+		{126, []byte{0x82, 126, 0, 126}},
+		{65535, []byte{0x82, 126, 0xff, 0xff}},
+		{65536, []byte{0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0}},
+	} {
+		if got := appendFrameHeader(nil, opBinary, c.size); !bytes.Equal(got, c.want) {
+			t.Errorf("size %d: % x", c.size, got)
+		}
+	}
+}

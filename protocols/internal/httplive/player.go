@@ -1,0 +1,114 @@
+package httplive
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// player is the connection under one request.
+type player struct {
+	conn net.Conn
+	// buffered holds what came with the request.
+	buffered *bufio.Reader
+	ws       *websocket.Conn // nil for plain HTTP
+}
+
+// hijack takes the connection: media is written to it without the copies of
+// net/http.
+func hijack(w http.ResponseWriter) (player, error) {
+	conn, rw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		fail(w, err)
+		return player{}, fmt.Errorf("take the connection over: %w", err)
+	}
+	return player{conn: conn, buffered: rw.Reader}, nil
+}
+
+func upgrade(w http.ResponseWriter, r *http.Request) (player, error) {
+	for name := range w.Header() {
+		w.Header().Del(name)
+	}
+	up := websocket.Upgrader{
+		HandshakeTimeout: 10 * time.Second,
+		CheckOrigin:      func(*http.Request) bool { return true }, // as CORS says: players may stand anywhere
+	}
+	ws, err := up.Upgrade(w, r, nil)
+	if err != nil {
+		return player{}, fmt.Errorf("websocket: %w", err)
+	}
+	ws.SetReadLimit(4 << 10)
+	p := player{conn: ws.NetConn(), ws: ws}
+	ws.SetPingHandler(func(data string) error {
+		// Frames are written whole, so this one falls between two of media.
+		_, err := p.conn.Write(frame(opPong, []byte(data)))
+		return err
+	})
+	ws.SetCloseHandler(func(int, string) error { return nil })
+	return p, nil
+}
+
+// drain reads until the player leaves.
+func (p player) drain() {
+	if p.ws == nil {
+		_, _ = io.Copy(io.Discard, p.buffered)
+		return
+	}
+	for {
+		if _, _, err := p.ws.NextReader(); err != nil {
+			return
+		}
+	}
+}
+
+// begin writes the response's header: a WebSocket has it already.
+func (p player) begin(m Media, timeout time.Duration) error {
+	if p.ws != nil {
+		return nil
+	}
+	return p.respond(http.StatusOK, m, timeout)
+}
+
+func (p player) respond(code int, m Media, timeout time.Duration) error {
+	header := http.Header{"Connection": {"close"}}
+	m.setHeaders(header)
+	res := http.Response{StatusCode: code, ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: -1, Close: true}
+	if err := p.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	return res.Write(p.conn)
+}
+
+// refuse answers a player that gets nothing.
+func (p player) refuse(reason error, m Media, timeout time.Duration) {
+	if p.ws == nil {
+		_ = p.respond(Status(reason), m, timeout)
+		return
+	}
+	p.end(reason)
+}
+
+// end tells the player why, as far as its protocol can.
+func (p player) end(reason error) {
+	_ = p.conn.SetWriteDeadline(time.Now().Add(time.Second))
+	if p.ws != nil {
+		const goingAway = "\x03\xe9" // 1001
+		text := reason.Error()
+		_, _ = p.conn.Write(frame(opClose, []byte(goingAway+text[:min(len(text), 120)])))
+	}
+}
+
+func setNoDelay(conn net.Conn, on bool) {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetNoDelay(on)
+	}
+}

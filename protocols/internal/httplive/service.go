@@ -1,0 +1,141 @@
+package httplive
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"sluice/server/hub"
+)
+
+// Handler serves one Media. It is a route of the shared HTTP listeners.
+type Handler struct {
+	cfg   Config
+	media Media
+	hub   *hub.Hub
+	log   *slog.Logger
+
+	ctx      context.Context
+	cancel   context.CancelFunc
+	sessions sync.WaitGroup
+}
+
+// New returns a handler.
+func New(cfg Config, m Media, h *hub.Hub, log *slog.Logger) *Handler {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Handler{cfg: cfg, media: m, hub: h, log: log, ctx: ctx, cancel: cancel}
+}
+
+// Stop ends all players and waits for them.
+func (h *Handler) Stop(context.Context) error {
+	h.cancel()
+	h.sessions.Wait()
+	return nil
+}
+
+// Match reports whether the path ends in the media's suffix.
+func (h *Handler) Match(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, h.media.Suffix) }
+
+// ServeHTTP plays the stream.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h.media.setHeaders(w.Header())
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		w.WriteHeader(http.StatusNoContent)
+		return
+	default:
+		w.Header().Set("Allow", allow)
+		http.Error(w, "a live stream can be played with GET only", http.StatusMethodNotAllowed)
+		return
+	}
+	if r.Method == http.MethodHead {
+		if _, err := hub.ParseName(strings.TrimSuffix(r.URL.Path, h.media.Suffix)); err != nil {
+			w.WriteHeader(Status(err))
+		}
+		return
+	}
+	h.sessions.Add(1)
+	defer h.sessions.Done()
+	h.play(w, r)
+}
+
+const allow = "GET, HEAD, OPTIONS"
+
+func (m Media) setHeaders(header http.Header) {
+	header.Set("Content-Type", m.ContentType)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Access-Control-Allow-Origin", "*")
+	header.Set("Access-Control-Allow-Methods", allow)
+	header.Set("Access-Control-Allow-Headers", "Authorization, Range")
+	header.Set("Access-Control-Max-Age", "86400")
+}
+
+func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
+	ws := websocket.IsWebSocketUpgrade(r)
+	f := h.media.Form(r)
+	if ws {
+		f.Format = framed(f.Format)
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(h.ctx, cancel)()
+	v, err := h.hub.Play(ctx, h.media.session(r, ws), f.Accept)
+	if err != nil {
+		fail(w, err)
+		return
+	}
+	sub := hub.Subscribe(v, f.Format)
+	var reason error
+	defer func() {
+		sub.Close()
+		v.Close(reason)
+	}()
+	var p player
+	if ws {
+		p, err = upgrade(w, r)
+	} else {
+		p, err = hijack(w)
+	}
+	if err != nil {
+		reason = err
+		return
+	}
+	defer p.conn.Close()
+	setNoDelay(p.conn, h.cfg.NoDelay)
+
+	// What the player sends ends with it: this is how its leaving is seen.
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		p.drain()
+		cancel()
+	})
+	defer reading.Wait()
+	defer p.conn.Close()
+
+	// The response waits for the first packet, so that it can still be 404.
+	if reason = sub.Wait(); reason != nil {
+		p.refuse(reason, h.media, h.cfg.WriteTimeout)
+		return
+	}
+	for _, t := range v.Refused() {
+		h.log.Warn("track can't be carried", "protocol", v.Protocol, "stream", v.Stream().Name(), "codec", t.Codec)
+	}
+	if reason = p.begin(h.media, h.cfg.WriteTimeout); reason == nil {
+		reason = hub.Delivery{Conn: p.conn, Timeout: h.cfg.WriteTimeout}.Run(v, sub)
+	}
+	p.end(reason)
+}
+
+func fail(w http.ResponseWriter, err error) {
+	if code := Status(err); code == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	} else if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
+	http.Error(w, err.Error(), Status(err))
+}
