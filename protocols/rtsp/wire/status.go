@@ -1,0 +1,83 @@
+package wire
+
+import "strconv"
+
+// Status is the code of a response (RFC 2326 7.1.1).
+type Status int
+
+// The codes that this program sends or treats apart.
+const (
+	OK                   Status = 200
+	MovedPermanently     Status = 301
+	MovedTemporarily     Status = 302
+	SeeOther             Status = 303
+	UseProxy             Status = 305
+	BadRequest           Status = 400
+	Unauthorized         Status = 401
+	Forbidden            Status = 403
+	NotFound             Status = 404
+	MethodNotAllowed     Status = 405
+	NotAcceptable        Status = 406
+	RequestTimeout       Status = 408
+	Gone                 Status = 410
+	EntityTooLarge       Status = 413
+	URITooLong           Status = 414
+	UnsupportedMediaType Status = 415
+	ParameterUnknown     Status = 451
+	NotEnoughBandwidth   Status = 453
+	SessionNotFound      Status = 454
+	MethodNotValid       Status = 455
+	HeaderFieldNotValid  Status = 456
+	InvalidRange         Status = 457
+	AggregateNotAllowed  Status = 459
+	OnlyAggregateAllowed Status = 460
+	UnsupportedTransport Status = 461
+	DestinationUnreached Status = 462
+	InternalServerError  Status = 500
+	NotImplemented       Status = 501
+	ServiceUnavailable   Status = 503
+	VersionNotSupported  Status = 505
+	OptionNotSupported   Status = 551
+)
+
+// String returns the reason phrase, or the number where there is none.
+func (s Status) String() string {
+	if r, ok := reasons[s]; ok {
+		return r
+	}
+	return strconv.Itoa(int(s))
+}
+
+var reasons = map[Status]string{
+	OK:                   "OK",
+	MovedPermanently:     "Moved Permanently",
+	MovedTemporarily:     "Moved Temporarily",
+	SeeOther:             "See Other",
+	UseProxy:             "Use Proxy",
+	BadRequest:           "Bad Request",
+	Unauthorized:         "Unauthorized",
+	Forbidden:            "Forbidden",
+	NotFound:             "Not Found",
+	MethodNotAllowed:     "Method Not Allowed",
+	NotAcceptable:        "Not Acceptable",
+	RequestTimeout:       "Request Timeout",
+	Gone:                 "Gone",
+	EntityTooLarge:       "Request Entity Too Large",
+	URITooLong:           "Request-URI Too Long",
+	UnsupportedMediaType: "Unsupported Media Type",
+	ParameterUnknown:     "Parameter Not Understood",
+	NotEnoughBandwidth:   "Not Enough Bandwidth",
+	SessionNotFound:      "Session Not Found",
+	MethodNotValid:       "Method Not Valid In This State",
+	HeaderFieldNotValid:  "Header Field Not Valid For Resource",
+	InvalidRange:         "Invalid Range",
+	AggregateNotAllowed:  "Aggregate Operation Not Allowed",
+	OnlyAggregateAllowed: "Only Aggregate Operation Allowed",
+	UnsupportedTransport: "Unsupported Transport",
+	DestinationUnreached: "Destination Unreachable",
+	InternalServerError:  "Internal Server Error",
+	NotImplemented:       "Not Implemented",
+	ServiceUnavailable:   "Service Unavailable",
+	VersionNotSupported:  "RTSP Version Not Supported",
+	OptionNotSupported:   "Option Not Supported",
+}
