@@ -6,6 +6,7 @@ import (
 
 	"sluice/protocols/httpflv"
 	"sluice/protocols/rtmp"
+	"sluice/protocols/rtsp"
 	"sluice/server/api"
 	"sluice/server/auth"
 	"sluice/server/httpd"
@@ -25,6 +26,7 @@ type Config struct {
 	HTTP      httpd.Config     `yaml:"http"`
 	HTTPFLV   httpflv.Config   `yaml:"httpflv"`
 	RTMP      rtmp.Config      `yaml:"rtmp"`
+	RTSP      rtsp.Config      `yaml:"rtsp"`
 	WebRTC    webrtc.Config    `yaml:"webrtc"`
 	Signaling signaling.Config `yaml:"signaling"`
 	Transcode transcode.Config `yaml:"transcode"`
@@ -47,6 +49,7 @@ func Default() Config {
 		HTTP:      httpd.DefaultConfig(),
 		HTTPFLV:   httpflv.DefaultConfig(),
 		RTMP:      rtmp.DefaultConfig(),
+		RTSP:      rtsp.DefaultConfig(),
 		WebRTC:    webrtc.DefaultConfig(),
 		Signaling: signaling.DefaultConfig(),
 		Transcode: transcode.DefaultConfig(),
@@ -67,6 +70,7 @@ func (c Config) Validate() error {
 		{"tls", c.TLS},
 		{"httpflv", c.HTTPFLV},
 		{"rtmp", c.RTMP},
+		{"rtsp", c.RTSP},
 		{"webrtc", c.WebRTC},
 		{"signaling", c.Signaling},
 		{"transcode", c.Transcode},

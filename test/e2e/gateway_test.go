@@ -24,11 +24,14 @@ const patience = 60 * time.Second
 
 // gateway is a running sluice.
 type gateway struct {
-	t                                     *testing.T
-	cmd                                   *exec.Cmd
-	log                                   *logBuffer
-	ended                                 chan error // how the process ended
-	http, https, rtmp, rtmps, api, webrtc string
+	t           *testing.T
+	cmd         *exec.Cmd
+	log         *logBuffer
+	ended       chan error // how the process ended
+	http, https string
+	rtmp, rtmps string
+	rtsp, rtsps string
+	api, webrtc string
 }
 
 // start runs the binary on free ports of loopback. Each env is KEY=VALUE
@@ -44,14 +47,16 @@ func startWith(t *testing.T, args []string, env ...string) *gateway {
 	if bin == "" {
 		t.Fatal("SLUICE_BIN is not set; run `make e2e`")
 	}
-	p := freePorts(t, 6)
+	p := freePorts(t, 8)
 	g := &gateway{
 		t: t, log: &logBuffer{}, ended: make(chan error, 1), http: p[0], https: p[1], rtmp: p[2], rtmps: p[3], api: p[4], webrtc: p[5],
+		rtsp: p[6], rtsps: p[7],
 		cmd: exec.Command(bin, append([]string{"serve"}, args...)...),
 	}
 	g.cmd.Env = append(environ(),
 		"SLUICE_HTTP_LISTEN="+g.http, "SLUICE_HTTP_LISTEN_TLS="+g.https,
 		"SLUICE_RTMP_LISTEN="+g.rtmp, "SLUICE_RTMP_LISTEN_TLS="+g.rtmps,
+		"SLUICE_RTSP_LISTEN="+g.rtsp, "SLUICE_RTSP_LISTEN_TLS="+g.rtsps,
 		"SLUICE_API_LISTEN="+g.api, "SLUICE_WEBRTC_LISTEN_UDP="+g.webrtc, "SLUICE_WEBRTC_LISTEN_TCP="+g.webrtc,
 		"SLUICE_LOG_LEVEL=debug")
 	for _, e := range env {
