@@ -103,6 +103,7 @@ func handler(cfg Config, src Sources) http.Handler {
 	guarded := func(pattern string, h http.Handler) { mux.Handle(pattern, guard(cfg.Token, h)) }
 	guarded("GET /api/v1/info", values(func() any { return map[string]string{"version": src.Version} }))
 	guarded("GET /api/v1/streams", values(func() any { return streams(src.Hub) }))
+	guarded("POST /api/v1/sessions/{id}/kick", kick(src.Hub))
 	guarded("GET /api/v1/sessions", values(func() any {
 		all := make(map[string]any, len(src.Sessions))
 		for name, f := range src.Sessions {
@@ -117,6 +118,24 @@ func handler(cfg Config, src Sources) http.Handler {
 	guarded("GET /debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
 	guarded("GET /debug/pprof/trace", http.HandlerFunc(pprof.Trace))
 	return mux
+}
+
+// kick ends a publisher or a viewer by its ID.
+func kick(h *hub.Hub) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !h.Kick(r.PathValue("id")) {
+			fail(w, http.StatusNotFound, "no session has this id; GET /api/v1/streams lists them")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// fail answers with an error that says what to do next.
+func fail(w http.ResponseWriter, code int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
 }
 
 // values serves what get returns as JSON.
@@ -135,10 +154,8 @@ func guard(token string, next http.Handler) http.Handler {
 			given = q
 		}
 		if token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(given)) != 1 {
-			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = w.Write([]byte(`{"error":"give the api token as Authorization: Bearer or ?token="}` + "\n"))
+			fail(w, http.StatusUnauthorized, "give the api token as Authorization: Bearer or ?token=")
 			return
 		}
 		next.ServeHTTP(w, r)

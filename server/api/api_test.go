@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"testing"
@@ -50,6 +52,19 @@ func TestStreamsAreListed(t *testing.T) {
 		t.Fatal(err)
 	}
 	base := "http://" + s.Addr().String()
+	for id, want := range map[string]int{"nobody": 404, p.ID(): 204} {
+		res, err := http.Post(base+"/api/v1/sessions/"+id+"/kick?token=secret", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("kick %s: %s, want %d", id, res.Status, want)
+		}
+	}
+	if !errors.Is(context.Cause(p.Context()), hub.ErrKicked) {
+		t.Error("the publisher was not kicked")
+	}
 	for path, want := range map[string]int{
 		"/healthz": 200, "/readyz": 200, "/api/v1/streams": 401, "/api/v1/streams?token=secret": 200, "/nothing": 404,
 		"/debug/pprof/goroutine?debug=1": 401, "/debug/pprof/goroutine?debug=1&token=secret": 200,

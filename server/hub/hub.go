@@ -23,7 +23,8 @@ type Hub struct {
 	viewers int
 	closed  bool
 
-	running sync.WaitGroup // encoders and derived streams
+	running  sync.WaitGroup // encoders and derived streams
+	watchers watchers
 }
 
 // New returns a hub. cfg must be valid.
@@ -89,6 +90,18 @@ func (h *Hub) Find(name string) *Stream {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.streams[name]
+}
+
+// Kick ends the session of that ID with ErrKicked; it reports whether there was
+// one.
+func (h *Hub) Kick(id string) bool {
+	for _, s := range h.Streams() {
+		if sess := s.session(id); sess != nil {
+			sess.Kick()
+			return true
+		}
+	}
+	return false
 }
 
 // admit checks a session's name and rights and returns its stream with one

@@ -133,6 +133,7 @@ func (s *Stream) settle(p *Publisher, t *media.Track) *media.Track {
 	if s.air.publisher == p && p.ready {
 		ts := p.tracks
 		s.air.tracks = &ts
+		s.hub.watchers.note(s.name)
 	}
 	return t
 }

@@ -83,6 +83,26 @@ func (s *Stream) Viewers() []*Viewer {
 	return list
 }
 
+// session returns the stream's session of that ID, or nil.
+func (s *Stream) session(id string) *session {
+	if p := s.Publisher(); p != nil && p.id == id {
+		return &p.session
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.standby {
+		if p.id == id {
+			return &p.session
+		}
+	}
+	for v := range s.viewers {
+		if v.id == id {
+			return &v.session
+		}
+	}
+	return nil
+}
+
 // keyInterval is the shortest time between two key frame requests that the
 // publisher sees, however many viewers ask.
 const keyInterval = 500 * time.Millisecond
@@ -135,6 +155,7 @@ func (s *Stream) setPublisher(p *Publisher) {
 	if s.air.tracks == nil {
 		s.air.tracks = &media.Tracks{}
 	}
+	s.hub.watchers.note(s.name)
 }
 
 // unseat takes p off the air or off the bench. The first on the bench goes on
@@ -170,7 +191,9 @@ func (s *Stream) unpublish() {
 	s.src.log.Seal()
 }
 
+// mark notes an event, which is also a change that watchers are told of.
 func (s *Stream) mark(e Event) {
+	s.hub.watchers.note(s.name)
 	s.src.log.Append(Item{Event: e, Tracks: s.air.tracks}, ring.Meta{Time: s.air.line.last})
 }
 

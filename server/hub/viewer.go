@@ -51,6 +51,9 @@ func (s *Stream) join(v *Viewer, cfg Config) error {
 		v.Latency = cfg.ViewerLatency
 	}
 	s.viewers[v] = struct{}{}
+	if len(s.viewers) == 1 {
+		s.hub.watchers.note(s.name)
+	}
 	if !live {
 		v.orphan(cfg.ViewerWait)
 	}
@@ -100,6 +103,9 @@ func (v *Viewer) Close(reason error) {
 		s := v.stream
 		s.mu.Lock()
 		delete(s.viewers, v)
+		if len(s.viewers) == 0 {
+			s.hub.watchers.note(s.name)
+		}
 		if v.alone != nil {
 			v.alone.Stop()
 		}
