@@ -1,0 +1,146 @@
+package fmp4
+
+import (
+	"time"
+
+	"sluice/protocols/codec/aac"
+	"sluice/protocols/codec/mp3"
+	"sluice/protocols/codec/opus"
+	"sluice/server/media"
+)
+
+const (
+	// firstPicture is how long a picture lasts of which nothing is known.
+	firstPicture = time.Second / 30
+	// longestPicture is how far the interval before is believed: after a
+	// stand-still pictures usually follow at the old rate.
+	longestPicture = time.Second
+)
+
+// Durations gives each packet a duration as soon as it is there, by estimate:
+// sound by what its frame holds, a picture by the interval before it. It serves
+// live players, who want no packet to wait for the next: the next fragment's
+// tfdt sets right what the estimate got wrong. The zero value is ready.
+type Durations struct {
+	lanes [2]lane
+}
+
+// lane is what is known of one track.
+type lane struct {
+	last     time.Duration // DTS of the last packet
+	begun    bool
+	interval time.Duration // between the last two, 0 when unknown
+	track    *media.Track
+	nominal  time.Duration // of a frame, where the configuration tells
+}
+
+// Sample returns the packet with its estimated duration. Give it all packets of
+// a stream in their order; script data lasts for nothing.
+func (d *Durations) Sample(p *media.Packet) Sample {
+	id := TrackID(p.Kind())
+	if id == 0 {
+		return Sample{Packet: p}
+	}
+	l := &d.lanes[id-1]
+	l.see(p)
+	return Sample{Packet: p, Duration: l.estimate(p)}
+}
+
+// see takes note of a packet.
+func (l *lane) see(p *media.Packet) {
+	if step := p.DTS - l.last; l.begun && step > 0 && step <= longestPicture {
+		l.interval = step
+	}
+	if p.Track != l.track {
+		l.track, l.nominal = p.Track, frameOf(p.Track)
+	}
+	l.last, l.begun = p.DTS, true
+}
+
+// estimate returns how long the packet lasts, more than 0.
+func (l *lane) estimate(p *media.Packet) time.Duration {
+	if l.nominal > 0 {
+		return l.nominal
+	}
+	if d := frame(p); d > 0 {
+		return d
+	}
+	if l.interval > 0 {
+		return l.interval
+	}
+	return firstPicture
+}
+
+// frameOf returns the duration of every frame of a track, 0 where they differ
+// or are not known.
+func frameOf(t *media.Track) time.Duration {
+	samples := 0
+	switch t.Codec {
+	case media.AAC:
+		c, err := aac.ParseConfig(t.Config)
+		if err != nil || c.FrameLength <= 0 || c.SampleRate <= 0 {
+			return 0
+		}
+		return media.FromClock(int64(c.FrameLength), c.SampleRate)
+	case media.AC3:
+		samples = 1536
+	}
+	if samples == 0 || t.SampleRate <= 0 {
+		return 0
+	}
+	return media.FromClock(int64(samples), t.SampleRate)
+}
+
+// frame returns the duration that the packet itself tells, or 0.
+func frame(p *media.Packet) time.Duration {
+	switch p.Track.Codec {
+	case media.Opus:
+		if d, err := opus.Duration(p.Payload); err == nil {
+			return d
+		}
+	case media.MP3:
+		if h, err := mp3.ParseHeader(p.Payload); err == nil {
+			return media.FromClock(int64(h.Samples), h.SampleRate)
+		}
+	}
+	return 0
+}
+
+// Pacer gives each packet its exact duration, which is known when the next one
+// of its track comes: it holds back one packet of each track. It serves HLS and
+// records, whose durations should add up. The zero value is ready.
+type Pacer struct {
+	durations Durations
+	held      [2]*media.Packet
+}
+
+// Push takes the next packet of any track and returns the one before it of the
+// same kind, ok when there was one. Script data is dropped.
+func (p *Pacer) Push(pkt *media.Packet) (s Sample, ok bool) {
+	id := TrackID(pkt.Kind())
+	if id == 0 {
+		return Sample{}, false
+	}
+	i := id - 1
+	prev := p.held[i]
+	p.held[i] = pkt
+	if prev != nil {
+		s = Sample{Packet: prev, Duration: max(0, pkt.DTS-prev.DTS)}
+	}
+	p.durations.lanes[i].see(pkt)
+	return s, prev != nil
+}
+
+// Flush returns the packets that are held back, picture first, with estimated
+// durations: at the end of a stream, of a file, or where latency counts. What
+// comes after follows at its own DTS.
+func (p *Pacer) Flush() []Sample {
+	var list []Sample
+	for i, pkt := range p.held {
+		if pkt != nil {
+			list = append(list, Sample{Packet: pkt, Duration: p.durations.lanes[i].estimate(pkt)})
+		}
+	}
+	p.held = [2]*media.Packet{}
+	return list
+}
