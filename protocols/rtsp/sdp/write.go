@@ -1,0 +1,120 @@
+package sdp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sluice/protocols/container/rtp"
+	"sluice/server/media"
+)
+
+// firstDynamic is the first dynamic payload type (RFC 3551 6).
+const firstDynamic = 96
+
+// Describe returns the description of a session with these tracks, in their
+// order. Media i has the control attribute "trackID=i". The error is that of
+// rtp.FormatOf.
+func Describe(name string, tracks ...*media.Track) (*Session, error) {
+	s := &Session{Name: name, Control: "*", Range: "npt=now-"}
+	for i, t := range tracks {
+		f, err := rtp.FormatOf(t)
+		if err != nil {
+			return nil, fmt.Errorf("sdp: %w", err)
+		}
+		m := Media{
+			Type: "audio", Protocol: "RTP/AVP", Control: "trackID=" + strconv.Itoa(i),
+			Formats: []Format{{PayloadType: payloadType(f, i), Format: f}},
+		}
+		if t.Codec.Kind() == media.Video {
+			m.Type = "video"
+		}
+		s.Media = append(s.Media, m)
+	}
+	return s, nil
+}
+
+// payloadType returns the static type of a format, and a dynamic one where it
+// has none.
+func payloadType(f rtp.Format, i int) uint8 {
+	for pt := range uint8(firstDynamic) {
+		s, ok := rtp.StaticFormat(pt)
+		if ok && strings.EqualFold(s.Name, f.Name) && s.Clock == f.Clock && max(s.Channels, 1) == max(f.Channels, 1) {
+			return pt
+		}
+	}
+	return uint8(firstDynamic + i)
+}
+
+// Append appends the description as text. An empty Origin and Name get values
+// that mean nothing, as the syntax wants some.
+func (s *Session) Append(dst []byte) []byte {
+	line := func(key byte, parts ...string) {
+		dst = append(dst, key, '=')
+		for _, p := range parts {
+			dst = append(dst, clean(p)...)
+		}
+		dst = append(dst, "\r\n"...)
+	}
+	line('v', "0")
+	line('o', or(s.Origin, "- 0 0 IN IP4 127.0.0.1"))
+	line('s', or(s.Name, "-"))
+	line('c', "IN IP4 0.0.0.0")
+	line('t', "0 0")
+	if s.Control != "" {
+		line('a', "control:", s.Control)
+	}
+	if s.Range != "" {
+		line('a', "range:", s.Range)
+	}
+	for i := range s.Media {
+		m := &s.Media[i]
+		words := []string{m.Type, " ", strconv.Itoa(m.Port), " ", m.Protocol}
+		for _, f := range m.Formats {
+			words = append(words, " ", strconv.Itoa(int(f.PayloadType)))
+		}
+		line('m', words...)
+		for _, f := range m.Formats {
+			pt := strconv.Itoa(int(f.PayloadType))
+			if f.Name != "" {
+				line('a', "rtpmap:", pt, " ", f.mapping())
+			}
+			if len(f.Params) > 0 {
+				line('a', "fmtp:", pt, " ", f.Params.String())
+			}
+		}
+		if m.Direction != "" {
+			line('a', string(m.Direction))
+		}
+		if m.Control != "" {
+			line('a', "control:", m.Control)
+		}
+	}
+	return dst
+}
+
+// mapping returns "H264/90000" or "opus/48000/2".
+func (f *Format) mapping() string {
+	s := f.Name + "/" + strconv.Itoa(f.Clock)
+	if f.Channels > 1 {
+		s += "/" + strconv.Itoa(f.Channels)
+	}
+	return s
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// clean keeps a value from making a line of its own.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\r' || r == '\n' || r == 0 {
+			return ' '
+		}
+		return r
+	}, s)
+}
