@@ -55,8 +55,12 @@ func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer
 	if g.cert, err = tlscert.New(cfg.TLS, g.log); err != nil {
 		return err
 	}
+	silence, err := transcode.Silence()
+	if err != nil {
+		return err
+	}
 	g.hub = hub.New(cfg.Hub, hub.Options{
-		Log: g.log, Authorize: g.auth.Authorize, Transcoders: transcode.Table(cfg.Transcode, g.log),
+		Log: g.log, Authorize: g.auth.Authorize, Transcoders: transcode.Table(cfg.Transcode, g.log), Silence: silence,
 	})
 
 	srv := server.New(g.log)

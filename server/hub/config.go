@@ -45,6 +45,39 @@ type Config struct {
 	MaxStreams          int `yaml:"max_streams"`
 	MaxViewers          int `yaml:"max_viewers"`
 	MaxViewersPerStream int `yaml:"max_viewers_per_stream"`
+	// TrackWait is how long a publisher's first packets are held until both
+	// picture and sound, or all that it has named, are known; 0 starts with
+	// what comes first.
+	TrackWait time.Duration `yaml:"track_wait"`
+	// SilentAudio gives streams without sound silent AAC, until sound comes.
+	SilentAudio bool `yaml:"silent_audio"`
+	// Rules change TrackWait and SilentAudio for some streams. The first whose
+	// pattern matches counts, from the next publisher on.
+	Rules []Rule `yaml:"rules"`
+}
+
+// Rule is what is different for the streams that Match; nil changes nothing.
+type Rule struct {
+	Match       Pattern        `yaml:"match"`
+	TrackWait   *time.Duration `yaml:"track_wait"`
+	SilentAudio *bool          `yaml:"silent_audio"`
+}
+
+// For returns the configuration with the rule that is for the stream applied.
+func (c Config) For(name string) Config {
+	for _, r := range c.Rules {
+		if !r.Match.Match(name) {
+			continue
+		}
+		if r.TrackWait != nil {
+			c.TrackWait = *r.TrackWait
+		}
+		if r.SilentAudio != nil {
+			c.SilentAudio = *r.SilentAudio
+		}
+		break
+	}
+	return c
 }
 
 // DefaultConfig returns the configuration that an empty file means.
@@ -56,6 +89,7 @@ func DefaultConfig() Config {
 		ViewerLatency:   5 * time.Second,
 		StreamBytes:     64 << 20,
 		StreamAge:       10 * time.Second,
+		TrackWait:       500 * time.Millisecond,
 	}
 }
 
@@ -72,9 +106,22 @@ func (c Config) Validate() error {
 		return errors.New("stream_bytes: at least 1048576 (1 MiB), or no group of pictures fits")
 	case c.MaxStreams < 0 || c.MaxViewers < 0 || c.MaxViewersPerStream < 0:
 		return errors.New("limits can't be negative; 0 means no limit")
+	case c.TrackWait < 0 || c.TrackWait > maxTrackWait:
+		return fmt.Errorf("track_wait: %v is not within 0s-%v", c.TrackWait, maxTrackWait)
+	}
+	for i, r := range c.Rules {
+		if err := r.Match.Validate(); err != nil {
+			return fmt.Errorf("rules: %d: match: %w", i+1, err)
+		}
+		if r.TrackWait != nil && (*r.TrackWait < 0 || *r.TrackWait > maxTrackWait) {
+			return fmt.Errorf("rules: %d: track_wait: %v is not within 0s-%v", i+1, *r.TrackWait, maxTrackWait)
+		}
 	}
 	return nil
 }
+
+// maxTrackWait bounds how long viewers are kept waiting for a track.
+const maxTrackWait = 30 * time.Second
 
 // maxEntries bounds a log in packets: some minutes of sound and picture.
 const maxEntries = 1 << 15
@@ -99,6 +146,8 @@ type Options struct {
 	Authorize func(ctx context.Context, action Action, s Session) error
 	// Transcoders are the ways from one codec of sound to another.
 	Transcoders []Transcoder
+	// Silence is what Config.SilentAudio gives; without it nothing.
+	Silence *Silence
 }
 
 // preference is the order in which a viewer gets transcoded sound.

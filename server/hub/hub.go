@@ -16,6 +16,7 @@ type Hub struct {
 	log         *slog.Logger
 	authorize   func(context.Context, Action, Session) error
 	transcoders []Transcoder
+	silence     *Silence
 
 	mu      sync.Mutex
 	cfg     Config
@@ -30,7 +31,7 @@ type Hub struct {
 // New returns a hub. cfg must be valid.
 func New(cfg Config, o Options) *Hub {
 	h := &Hub{
-		log: o.Log, authorize: o.Authorize, transcoders: slices.Clone(o.Transcoders),
+		log: o.Log, authorize: o.Authorize, transcoders: slices.Clone(o.Transcoders), silence: o.Silence,
 		cfg: cfg, streams: make(map[string]*Stream),
 	}
 	if h.log == nil {

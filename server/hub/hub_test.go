@@ -447,3 +447,85 @@ func TestTimeline(t *testing.T) {
 		})
 	}
 }
+
+// TestSilentAudio sees silence beside pictures without sound, at its own even
+// pace, until sound comes, and none where no rule asks for it.
+func TestSilentAudio(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		yes := true
+		cfg.Rules = []Rule{{Match: "live/quiet*", SilentAudio: &yes}}
+		silence := &Silence{Track: aac, Payload: []byte("hush"), Samples: 1024}
+		h := New(cfg, Options{Silence: silence})
+		defer h.Close()
+		run := func(name string) (silent []time.Duration, later int) {
+			_, sub := play(t, h, name, AllCodecs)
+			defer sub.Close()
+			p := publish(t, h, name)
+			defer p.Close(nil)
+			p.Expect(media.Video)
+			for i := range 50 {
+				p.Write(video(i, 10))
+				for _, pkt := range next(sub) {
+					if pkt.Kind() == media.Audio {
+						silent = append(silent, pkt.DTS)
+					}
+				}
+			}
+			for i := 50; i < 100; i++ {
+				p.Write(audio(i, opus))
+				p.Write(video(i, 10))
+			}
+			for _, pkt := range next(sub) {
+				if string(pkt.Payload) == "hush" {
+					later++
+				}
+			}
+			return silent, later
+		}
+		silent, later := run("live/quiet1")
+		if want := int(49 * frameTime * 48000 / 1024 / time.Second); len(silent) != want+1 || later != 0 {
+			t.Errorf("%d silent packets, want %d; %d after sound came", len(silent), want+1, later)
+		}
+		for i, at := range silent {
+			if want := media.FromClock(int64(i)*1024, 48000); at != want {
+				t.Fatalf("silent packet %d at %v, want %v", i, at, want)
+			}
+		}
+		if silent, _ := run("live/loud"); len(silent) > 0 {
+			t.Errorf("%d silent packets that nobody asked for", len(silent))
+		}
+	})
+}
+
+// TestTrackWait sees a stream start at once where it is told not to wait.
+func TestTrackWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		now := time.Duration(0)
+		cfg.Rules = []Rule{{Match: "live/now", TrackWait: &now}}
+		h := New(cfg, Options{})
+		defer h.Close()
+		for name, want := range map[string]int{"live/now": 1, "live/waits": 0} {
+			_, sub := play(t, h, name, AllCodecs)
+			p := publish(t, h, name)
+			p.Write(video(0, 10))
+			if got := len(next(sub)); got != want {
+				t.Errorf("%s: %d packets after the first, want %d", name, got, want)
+			}
+			sub.Close()
+			p.Close(nil)
+		}
+	})
+}
+
+func TestRules(t *testing.T) {
+	long, minute := -time.Second, time.Minute
+	for _, r := range []Rule{{}, {Match: "a b"}, {Match: "*", TrackWait: &long}, {Match: "*", TrackWait: &minute}} {
+		cfg := DefaultConfig()
+		cfg.Rules = []Rule{r}
+		if cfg.Validate() == nil {
+			t.Errorf("%+v is taken", r)
+		}
+	}
+}

@@ -11,7 +11,6 @@ import (
 
 // Bounds on what is held until a publisher's tracks are known.
 const (
-	holdFor     = 500 * time.Millisecond
 	holdPackets = 512
 	holdBytes   = 16 << 20
 )
@@ -26,6 +25,8 @@ type Publisher struct {
 	session
 	keyRequests chan struct{}
 	closing     sync.Once
+	trackWait   time.Duration
+	silence     *Silence // nil where the stream gets none
 
 	// Under Stream.air.
 	tracks      media.Tracks
@@ -43,9 +44,15 @@ func (h *Hub) Publish(ctx context.Context, sess Session) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Publisher{session: newSession(ctx, ActionPublish, sess), keyRequests: make(chan struct{}, 1)}
+	cfg := h.Config().For(s.name)
+	p := &Publisher{
+		session: newSession(ctx, ActionPublish, sess), keyRequests: make(chan struct{}, 1), trackWait: cfg.TrackWait,
+	}
 	p.stream = s
-	if err := s.seat(p, h.Config().SecondPublisher); err != nil {
+	if cfg.SilentAudio {
+		p.silence = h.silence
+	}
+	if err := s.seat(p, cfg.SecondPublisher); err != nil {
 		p.cancel(err)
 		h.drop(s, ActionPublish)
 		return nil, err
@@ -131,8 +138,7 @@ func (s *Stream) settle(p *Publisher, t *media.Track) *media.Track {
 	}
 	p.tracks = p.tracks.With(t)
 	if s.air.publisher == p && p.ready {
-		ts := p.tracks
-		s.air.tracks = &ts
+		s.air.tracks = p.allTracks()
 		s.hub.watchers.note(s.name)
 	}
 	return t
@@ -144,12 +150,11 @@ func (s *Stream) hold(p *Publisher, pkt *media.Packet) {
 	p.pendingSize += len(pkt.Payload)
 	first := p.pending[0]
 	full := len(p.pending) >= holdPackets || p.pendingSize >= holdBytes
-	if !p.complete() && !full && pkt.DTS-first.DTS < holdFor && pkt.Arrival.Sub(first.Arrival) < holdFor {
+	if !p.complete() && !full && pkt.DTS-first.DTS < p.trackWait && pkt.Arrival.Sub(first.Arrival) < p.trackWait {
 		return
 	}
 	p.ready = true
-	ts := p.tracks
-	s.air.tracks = &ts
+	s.air.tracks = p.allTracks()
 	begin := pkt.DTS
 	for _, q := range p.pending {
 		if q.Kind() != media.Data {
@@ -187,6 +192,12 @@ func (s *Stream) write(pkt *media.Packet) {
 		s.air.needKey = false
 	}
 	s.air.line.place(pkt)
+	s.fill(pkt)
+	s.append(pkt)
+}
+
+// append puts a packet that has its place in time into the log.
+func (s *Stream) append(pkt *media.Packet) {
 	item := Item{Packet: pkt, Tracks: s.air.tracks}
 	s.src.log.Append(item, ring.Meta{
 		Size: len(pkt.Payload) + packetOverhead, Key: s.air.keys.isKey(item), Time: pkt.DTS,

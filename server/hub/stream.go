@@ -23,6 +23,7 @@ type Stream struct {
 		publisher *Publisher
 		tracks    *media.Tracks
 		line      timeline
+		quiet     quiet
 		keys      keyRule
 		needKey   bool
 	}

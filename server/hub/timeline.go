@@ -71,6 +71,13 @@ func (t *timeline) place(p *media.Packet) {
 	t.last, t.begun = max(t.last, dts), true
 }
 
+// pass notes a packet of the server's own making at dts, so that what the
+// publisher sends on that track later does not come before it.
+func (t *timeline) pass(k media.Kind, dts time.Duration) {
+	l := &t.track[k]
+	l.last, l.begun = max(l.last, dts), true
+}
+
 // continues reports whether a packet at dts can follow on its track. Tracks may
 // be interleaved loosely, so a track's first packet may lie well behind.
 func (t *timeline) continues(l *lane, dts time.Duration) bool {
