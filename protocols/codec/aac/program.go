@@ -121,3 +121,30 @@ func writeElements(w *bits.Writer, list []Element) {
 		w.Uint(uint32(e.Tag), 4)
 	}
 }
+
+// idPCE is the id of a program config element in a raw data block (table 4.85).
+const idPCE = 5
+
+// AppendElement appends the program as the syntactic element that stands at the
+// start of a raw data block, as ADTS frames of channel configuration 0 need
+// (1.A.3.1). It ends on a byte boundary: the rest of the block may follow.
+func (p *Program) AppendElement(dst []byte) []byte {
+	w := bits.NewWriter(nil)
+	w.Uint(idPCE, 3)
+	p.write(w)
+	return append(dst, w.Bytes()...)
+}
+
+// ParseElement returns the program at the start of a raw data block, nil when
+// the block starts with something else.
+func ParseElement(block []byte) *Program {
+	r := bits.NewReader(block)
+	if r.Uint(3) != idPCE {
+		return nil
+	}
+	p := parseProgram(r)
+	if r.Err() != nil {
+		return nil
+	}
+	return p
+}
