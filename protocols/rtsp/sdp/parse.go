@@ -119,14 +119,20 @@ func (m *Media) attribute(key, value string) {
 	}
 }
 
-// formatOf returns the format that "96 ..." is about, and the rest.
+// formatOf returns the format that "96 ..." is about, and the rest. Where there
+// is only one it is about that, whatever the number: the sound of some Hikvision
+// recorders has 104 in one line and 97 in the other.
 func (m *Media) formatOf(value string) (*Format, string) {
 	word, rest, _ := strings.Cut(value, " ")
 	pt, err := strconv.ParseUint(word, 10, 7)
 	if err != nil {
 		return nil, ""
 	}
-	return m.format(uint8(pt)), strings.TrimSpace(rest)
+	f := m.format(uint8(pt))
+	if f == nil && len(m.Formats) == 1 {
+		f = &m.Formats[0]
+	}
+	return f, strings.TrimSpace(rest)
 }
 
 // defaultClock are the clock rates of formats whose sender left them out.

@@ -93,6 +93,9 @@ func parseTransport(s string) (Transport, error) {
 			return Transport{}, err
 		}
 	}
+	if first {
+		return Transport{}, malformed("an empty Transport")
+	}
 	return t, nil
 }
 
