@@ -48,16 +48,29 @@ func ffmpeg(t *testing.T, args ...string) []byte {
 
 func output(t *testing.T, name string, args ...string) []byte {
 	t.Helper()
+	out, _ := run(t, name, args...)
+	return out
+}
+
+// stderr runs a program to its end and returns what it said.
+func stderr(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	_, said := run(t, name, args...)
+	return said
+}
+
+func run(t *testing.T, name string, args ...string) (stdout []byte, stderr string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.Bytes())
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, said.Bytes())
 	}
-	return out
+	return out, said.String()
 }
 
 // process is a program that runs beside the test.
