@@ -3,18 +3,20 @@ package fmp4
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
-	"sluice/protocols/container/flv"
 	"sluice/server/media"
 )
 
-// run runs a tool of ffmpeg and returns what it prints; a warning fails the test.
+// runTool runs a tool of ffmpeg and returns what it prints; a warning fails the test.
 func runTool(t *testing.T, tool string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
@@ -34,22 +36,80 @@ func runTool(t *testing.T, tool string, args ...string) string {
 	return string(out)
 }
 
-// TestFromFLV carries ffmpeg's FLV over to MP4: the same frames at the same
-// times.
-func TestFromFLV(t *testing.T) {
-	source := filepath.Join(t.TempDir(), "source.flv")
-	runTool(t, "ffmpeg", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=f=440:r=44100", "-t", "3",
-		"-c:v", "libx264", "-bf", "3", "-g", "15", "-c:a", "aac", "-ac", "2", "-flvflags", "no_duration_filesize", source)
-	file, err := os.ReadFile(source)
-	if err != nil {
-		t.Fatal(err)
+// sources are what ffmpeg writes that this package reads and writes again.
+var sources = []struct {
+	name, codecs string
+	options      []string
+}{
+	{"H264 with B-frames, AAC", "avc1.64000c,mp4a.40.2", []string{"-c:v", "libx264", "-bf", "3", "-g", "15", "-level", "1.2", "-c:a", "aac", "-ac", "2"}},
+	{"H264 with slices, MP3", "avc1.42c00c,mp4a.40.34", []string{"-c:v", "libx264", "-profile:v", "baseline", "-tune", "zerolatency", "-g", "15", "-level", "1.2", "-c:a", "libmp3lame"}},
+	{"H265, Opus", "hvc1.1.6.L60.90,opus", []string{"-c:v", "libx265", "-x265-params", "keyint=15:log-level=none", "-tag:v", "hvc1", "-c:a", "libopus", "-ar", "48000"}},
+	{"AV1, FLAC", "av01.0.00M.08,fLaC", []string{"-c:v", "libsvtav1", "-preset", "12", "-g", "15", "-c:a", "flac", "-strict", "-2"}},
+	{"VP9, AC-3", "vp09.00.11.08,ac-3", []string{"-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-g", "15", "-c:a", "ac3"}},
+	{"E-AC-3", "ec-3", []string{"-vn", "-c:a", "eac3"}},
+	{"MP3 at 22050 Hz", "mp4a.40.34", []string{"-vn", "-c:a", "libmp3lame", "-ar", "22050"}},
+	{"AAC mono at 96 kHz", "mp4a.40.2", []string{"-vn", "-c:a", "aac", "-ar", "96000", "-ac", "1"}},
+	{"AAC 5.1", "mp4a.40.2", []string{"-vn", "-c:a", "aac", "-ac", "6"}},
+	{"Opus 5.1", "opus", []string{"-vn", "-c:a", "libopus", "-ar", "48000", "-ac", "6"}},
+	{"FLAC at 96 kHz in 24 bits", "fLaC", []string{"-vn", "-c:a", "flac", "-strict", "-2", "-ar", "96000", "-sample_fmt", "s32"}},
+}
+
+// record makes a file of three seconds with the given options.
+func record(t *testing.T, name string, options ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	args := []string{"-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=f=440:r=44100", "-t", "3"}
+	runTool(t, "ffmpeg", append(append(args, options...), path)...)
+	return path
+}
+
+// TestFFmpeg reads ffmpeg's files in both of its forms and writes them again,
+// live and as records: ffmpeg decodes them to the same frames at the same times.
+func TestFFmpeg(t *testing.T) {
+	for _, c := range sources {
+		t.Run(c.name, func(t *testing.T) {
+			// ffmpeg writes data offsets from the start of the file in the
+			// first form, from moof in the second.
+			for _, flags := range []string{"frag_keyframe+delay_moov", "cmaf+delay_moov"} {
+				source := record(t, "source.mp4", append(c.options, "-movflags", flags, "-frag_duration", "500000", "-use_editlist", "0")...)
+				tracks, packets := scanFile(t, source)
+				if s, err := ContentType(tracks); err != nil || !strings.Contains(s, `"`+c.codecs+`"`) {
+					t.Errorf("content type %s, %v, want %s", s, err, c.codecs)
+				}
+				for name, write := range map[string]func(*testing.T, media.Tracks, []*media.Packet) []byte{"live.mp4": writeLive, "record.mp4": writeRecord} {
+					result := filepath.Join(t.TempDir(), name)
+					if err := os.WriteFile(result, write(t, tracks, packets), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					compare(t, source, result, tracks)
+				}
+			}
+		})
 	}
-	packets := demuxFLV(t, file)
-	var ts media.Tracks
-	for _, p := range packets {
-		ts = ts.With(p.Track)
+}
+
+// compare demands that two files decode to the same frames at the same times.
+func compare(t *testing.T, source, result string, ts media.Tracks) {
+	t.Helper()
+	for _, track := range ts.Media() {
+		args := []string{"-copyts", "-map", "0:" + track.Codec.Kind().String()[:1], "-f", "framehash", "-"}
+		want := frames(runTool(t, "ffmpeg", append([]string{"-i", source}, args...)...))
+		got := frames(runTool(t, "ffmpeg", append([]string{"-i", result}, args...)...))
+		if len(want) < 25 || !slices.Equal(got, want) {
+			t.Errorf("%s: %s: %d frames, want %d", result, track.Codec, len(got), len(want))
+			for i := range min(len(got), len(want)) {
+				if got[i] != want[i] {
+					t.Errorf("frame %d is %s, want %s", i, got[i], want[i])
+					break
+				}
+			}
+		}
 	}
-	ts = ts.Without(media.Data)
+}
+
+// writeLive makes a fragment of each packet, as live players get them.
+func writeLive(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
+	t.Helper()
 	out, err := Init(ts)
 	if err != nil {
 		t.Fatal(err)
@@ -60,49 +120,85 @@ func TestFromFLV(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	result := filepath.Join(t.TempDir(), "result.mp4")
-	if err := os.WriteFile(result, out, 0o600); err != nil {
+	return out
+}
+
+// writeRecord makes fragments of some 20 samples, with duration and index.
+func writeRecord(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
+	t.Helper()
+	out, err := FileInit(ts)
+	if err != nil {
 		t.Fatal(err)
 	}
-	for _, stream := range []string{"v", "a"} {
-		args := []string{"-map", "0:" + stream, "-f", "framehash", "-"}
-		want := hashes(runTool(t, "ffmpeg", append([]string{"-i", source}, args...)...))
-		got := hashes(runTool(t, "ffmpeg", append([]string{"-i", result}, args...)...))
-		if len(want) < 60 || want != got {
-			t.Errorf("%s: decodes to\n%s\nwant\n%s", stream, got, want)
+	var pacer Pacer
+	var samples []Sample
+	var index Index
+	sequence := uint32(0)
+	write := func() {
+		sequence++
+		index.Add(int64(len(out)), samples)
+		if out, err = AppendFragment(out, sequence, samples); err != nil {
+			t.Fatal(err)
+		}
+		samples = samples[:0]
+	}
+	for _, p := range packets {
+		if s, ok := pacer.Push(p); ok {
+			samples = append(samples, s)
+		}
+		if len(samples) == 20 {
+			write()
 		}
 	}
-}
-
-// hashes keeps the hashes of a framehash listing.
-func hashes(list string) string {
-	var b strings.Builder
-	for line := range strings.Lines(list) {
-		if fields := strings.Split(line, ","); len(fields) == 6 {
-			b.WriteString(fields[4] + fields[5])
-		}
+	samples = append(samples, pacer.Flush()...)
+	write()
+	if err := SetDuration(out, index.Duration()); err != nil {
+		t.Fatal(err)
 	}
-	return b.String()
+	return index.Append(out)
 }
 
-func demuxFLV(t *testing.T, file []byte) (packets []*media.Packet) {
+// scanFile returns a file's tracks and packets.
+func scanFile(t *testing.T, path string) (media.Tracks, []*media.Packet) {
 	t.Helper()
-	r := flv.NewReader(bytes.NewReader(file), 1<<24)
-	var d flv.Demuxer
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewScanner(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packets []*media.Packet
 	for {
-		tag, err := r.Next()
+		f, _, err := s.Next()
 		if errors.Is(err, io.EOF) {
-			return packets
+			return s.Movie().Tracks(), packets
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, p, err := d.Demux(tag)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p != nil && p.Kind() != media.Data {
-			packets = append(packets, p)
+		for _, sample := range f.Samples {
+			sample.Packet.Payload = bytes.Clone(sample.Packet.Payload)
+			packets = append(packets, sample.Packet)
 		}
 	}
+}
+
+// frames returns the presentation times and hashes of a framehash listing.
+func frames(list string) (frames []string) {
+	base := 0.0
+	for line := range strings.Lines(list) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && name == "#tb 0" {
+			num, den, _ := strings.Cut(value, "/")
+			n, _ := strconv.ParseFloat(num, 64)
+			d, _ := strconv.ParseFloat(den, 64)
+			base = n / d
+		}
+		if fields := strings.Split(line, ","); len(fields) == 6 {
+			pts, _ := strconv.ParseFloat(strings.TrimSpace(fields[2]), 64)
+			frames = append(frames, fmt.Sprintf("%.3f %s", pts*base, strings.TrimSpace(fields[5])))
+		}
+	}
+	return frames
 }

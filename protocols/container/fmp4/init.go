@@ -1,10 +1,6 @@
 package fmp4
 
-import (
-	"time"
-
-	"sluice/server/media"
-)
+import "sluice/server/media"
 
 // movieTimescale is the clock of the movie header in Hz.
 const movieTimescale = 1000
@@ -182,9 +178,4 @@ func writeSampleTable(w *writer, t *media.Track) error {
 	}
 	w.end(stbl)
 	return nil
-}
-
-// milliseconds returns a duration in the movie's clock, at least 0.
-func milliseconds(d time.Duration) uint64 {
-	return uint64(max(0, media.ToClock(d, movieTimescale))) //nolint:gosec // not negative
 }
