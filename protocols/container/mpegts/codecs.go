@@ -26,19 +26,44 @@ const (
 	idVideo    = 0xe0
 )
 
-// Carries reports whether a transport stream can carry the codec.
-func Carries(c media.Codec) bool {
-	for _, own := range Codecs() {
-		if c == own {
-			return true
+// forms lists how each codec is carried. A codec's place in it tells its PID.
+var forms = [...]struct {
+	codec media.Codec
+	kind  byte // stream_type
+	id    byte // stream_id
+}{
+	{media.H264, typeH264, idVideo},
+	{media.H265, typeH265, idVideo},
+	{media.AAC, typeADTS, idAudio},
+	{media.MP3, typeMPEG1Audio, idAudio},
+	{media.Opus, typePrivate, idPrivate1},
+	{media.AC3, typeAC3, idPrivate1},
+	{media.EAC3, typeEAC3, idPrivate1},
+}
+
+// firstPID is the PID of the first codec of forms.
+const firstPID = 0x100
+
+// place returns the codec's place in forms, -1 when it is not carried.
+func place(c media.Codec) int {
+	for i, f := range forms {
+		if f.codec == c {
+			return i
 		}
 	}
-	return false
+	return -1
 }
+
+// Carries reports whether a transport stream can carry the codec.
+func Carries(c media.Codec) bool { return place(c) >= 0 }
 
 // Codecs returns the codecs that a transport stream can carry.
 func Codecs() []media.Codec {
-	return []media.Codec{media.H264, media.H265, media.AAC, media.MP3, media.Opus, media.AC3, media.EAC3}
+	list := make([]media.Codec, len(forms))
+	for i, f := range forms {
+		list[i] = f.codec
+	}
+	return list
 }
 
 // CodecError says that a stream is in a coding that is not carried.
@@ -52,26 +77,38 @@ func (e *CodecError) Error() string {
 	return fmt.Sprintf("mpegts: cannot carry %s %s", e.Kind, e.Name)
 }
 
-// streamType returns the type by which a PMT names the track's codec, and the
-// stream id of its PES packets.
-func streamType(t *media.Track) (kind, id byte) {
-	switch t.Codec {
-	case media.H264:
-		return typeH264, idVideo
-	case media.H265:
-		return typeH265, idVideo
-	case media.AAC:
-		return typeADTS, idAudio
-	case media.MP3:
-		if t.SampleRate > 0 && t.SampleRate < 32000 {
-			return typeMPEG2Audio, idAudio
-		}
-		return typeMPEG1Audio, idAudio
-	case media.AC3:
-		return typeAC3, idPrivate1
-	case media.EAC3:
-		return typeEAC3, idPrivate1
-	default:
-		return typePrivate, idPrivate1
+// lowRate is the sample rate in Hz below which MPEG audio is MPEG-2's.
+const lowRate = 32000
+
+// streamType returns the type by which a PMT names the track's codec.
+func streamType(t *media.Track) byte {
+	if t.Codec == media.MP3 && t.SampleRate > 0 && t.SampleRate < lowRate {
+		return typeMPEG2Audio
 	}
+	return forms[place(t.Codec)].kind
+}
+
+// otherVersion is that of a program map whose version would be the one before.
+const otherVersion = 31
+
+// versionOf returns the version of the program map of the tracks. It follows
+// from the codecs, so that a player which goes from one Muxer's stream to another's
+// does not take a new map for the old one.
+func versionOf(ts media.Tracks) uint8 {
+	const kinds = 8 // of sound
+	version := 0
+	if ts.Video != nil {
+		version = (1 + place(ts.Video.Codec)) * kinds
+	}
+	t := ts.Audio
+	if t == nil {
+		return uint8(version) //nolint:gosec // at most 23
+	}
+	switch version += place(t.Codec) - place(media.AAC) + 1; {
+	case t.Codec == media.MP3 && streamType(t) == typeMPEG2Audio:
+		version += place(media.EAC3) - place(media.MP3) + 1
+	case t.Codec == media.Opus && opusChannels(t) != 2:
+		version += place(media.EAC3) - place(media.Opus) + 2
+	}
+	return uint8(version) //nolint:gosec // at most 23
 }

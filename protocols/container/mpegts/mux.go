@@ -25,8 +25,6 @@ const (
 	maxBack  = 500 * time.Millisecond
 
 	programNumber = 1
-	firstPID      = 0x100
-	lastPID       = 0x1fe
 )
 
 // MuxerConfig says how a Muxer writes.
@@ -46,8 +44,8 @@ type Muxer struct {
 	clock        *elementary // the one whose PID carries the PCR; nil without tracks
 
 	pat, pmt table
-	version  uint8
 	mapped   []byte // the body of the PMT in force
+	version  uint8  // of it
 
 	tablesAt  time.Duration
 	tablesDue bool
@@ -63,9 +61,7 @@ type Muxer struct {
 // elementary is what a Muxer knows of a track.
 type elementary struct {
 	form
-	codec   media.Codec // the last one, also when there is no track now
-	pid     uint16
-	counter uint8 // continuity_counter of the next packet with payload
+	counters [len(forms)]uint8 // continuity_counter of the next packet with payload, by the codec's place
 
 	last  time.Duration // DTS of the last packet
 	begun bool
@@ -75,23 +71,21 @@ type elementary struct {
 
 // NewMuxer returns a Muxer without tracks.
 func NewMuxer(c MuxerConfig) *Muxer {
-	m := &Muxer{delay: c.Delay, tablesDue: true, version: 31}
+	m := &Muxer{delay: c.Delay, tablesDue: true}
 	if m.delay <= 0 {
 		m.delay = DefaultDelay
 	}
-	pat := section{table: tablePAT, id: 1, current: true, body: appendPAT(nil, program{programNumber, pidPMT})}
-	m.pat.set(pidPAT, pat)
-	m.video.pid, m.audio.pid = firstPID, firstPID+1
+	m.pat.set(pidPAT, section{table: tablePAT, id: 1, current: true, body: appendPAT(nil, program{programNumber, pidPMT})})
 	m.remap()
 	return m
 }
 
 // SetTracks changes the tracks; script data is left out. Where the program map
-// changes by it, it gets a new version and is due before the next packet, and a
-// track of another codec moves to another PID, since players take a PID's codec
-// for granted. A track that is changed in any way is flagged as discontinuous. A
-// codec that is not carried is a *CodecError, and one whose configuration can't be
-// used an error; the tracks stay as they were then.
+// changes by it, its version does too, and it is due before the next packet. Each
+// codec has a PID of its own, since players take a PID's codec for granted. A track
+// that is changed in any way is flagged as discontinuous. A codec that is not
+// carried is a *CodecError, and one whose configuration can't be used an error;
+// the tracks stay as they were then.
 func (m *Muxer) SetTracks(ts media.Tracks) error {
 	ts.Data = nil
 	if ts == m.tracks {
@@ -106,30 +100,23 @@ func (m *Muxer) SetTracks(ts media.Tracks) error {
 		return err
 	}
 	if ts.Video != m.tracks.Video {
-		m.video.change(video, ts.Video)
+		m.video.change(video)
 	}
 	if ts.Audio != m.tracks.Audio {
-		m.audio.change(audio, ts.Audio)
+		m.audio.change(audio)
 	}
 	m.tracks = ts
 	m.remap()
 	return nil
 }
 
+// counter returns the counter of the track's PID.
+func (e *elementary) counter() *uint8 { return &e.counters[e.place] }
+
 // change puts another track into the place of the present one.
-func (e *elementary) change(f form, t *media.Track) {
+func (e *elementary) change(f form) {
+	e.broken = e.broken || e.track != nil
 	e.form = f
-	if t == nil {
-		return
-	}
-	e.broken = e.codec != media.CodecUnknown
-	if e.broken && e.codec != t.Codec {
-		e.counter = 0
-		if e.pid += 2; e.pid > lastPID+1 {
-			e.pid -= lastPID + 2 - firstPID
-		}
-	}
-	e.codec = t.Codec
 }
 
 // remap makes the program map of the tracks.
@@ -153,8 +140,12 @@ func (m *Muxer) remap() {
 	if slices.Equal(body, m.mapped) {
 		return
 	}
-	m.mapped, m.version = body, (m.version+1)&0x1f
-	m.pmt.set(pidPMT, section{table: tablePMT, id: programNumber, version: m.version, current: true, body: body})
+	version := versionOf(m.tracks)
+	if m.mapped != nil && version == m.version {
+		version = otherVersion
+	}
+	m.mapped, m.version = body, version
+	m.pmt.set(pidPMT, section{table: tablePMT, id: programNumber, version: version, current: true, body: body})
 	m.tablesDue, m.fresh = true, false
 }
 
@@ -166,6 +157,34 @@ func (m *Muxer) Discontinuity() {
 	for _, e := range []*elementary{&m.video, &m.audio} {
 		e.broken, e.begun = true, false
 	}
+}
+
+// TablesDue reports whether AppendPacket would append the tables before the
+// packet: at the start, when they have changed, before key frames, and each
+// TablesEvery. It takes the packet's track for the one in force, see SetTracks.
+func (m *Muxer) TablesDue(p *media.Packet) bool {
+	since := p.DTS - m.tablesAt
+	return !m.fresh && (m.tablesDue || p.Key && p.Kind() == media.Video || since >= TablesEvery || since < -maxBack)
+}
+
+// AppendBreak appends packets without data that flag each packet id as
+// discontinuous. They stand before AppendTables for a player that enters here and
+// had something else before: a part that it missed, or another Muxer's stream.
+func (m *Muxer) AppendBreak(dst []byte) []byte {
+	dst = appendBreak(dst, pidPAT, m.pat.packet[3]-1)
+	dst = appendBreak(dst, pidPMT, m.pmt.packet[3]-1)
+	for _, e := range []*elementary{&m.video, &m.audio} {
+		if e.track != nil {
+			dst = appendBreak(dst, e.pid, *e.counter()-1)
+		}
+	}
+	return dst
+}
+
+func appendBreak(dst []byte, pid uint16, counter uint8) []byte {
+	const field, length = 0x20, bodySize - 1
+	dst = append(dst, syncByte, byte(pid>>8), byte(pid), field|counter&0xf, length, flagDiscontinuity)
+	return appendStuffing(dst, length-1)
 }
 
 // AppendTables appends the program association table and the program map. They
@@ -223,7 +242,6 @@ func (m *Muxer) AppendPacket(dst []byte, p *media.Packet) ([]byte, error) {
 	w.write(header)
 	w.write(m.head)
 	e.writePayload(&w, p.Payload)
-	m.fresh = false
 	return w.dst, nil
 }
 
@@ -237,13 +255,11 @@ func (m *Muxer) need(p *media.Packet, size int) int {
 
 // appendDue appends the tables and clocks that are due before the packet.
 func (m *Muxer) appendDue(w *writer, p *media.Packet) {
-	since := p.DTS - m.tablesAt
-	due := m.tablesDue || p.Key && p.Kind() == media.Video || since >= TablesEvery || since < -maxBack
-	if due && !m.fresh {
+	if m.TablesDue(p) {
 		w.dst = m.AppendTables(w.dst)
 	}
-	if due || m.fresh {
-		m.tablesAt, m.tablesDue = p.DTS, false
+	if m.fresh {
+		m.tablesAt, m.tablesDue, m.fresh = p.DTS, false, false
 	}
 	if m.jump {
 		m.jump, m.pcrSent = false, false
@@ -270,7 +286,7 @@ func (m *Muxer) appendClock(w *writer, at time.Duration) {
 	}
 	c.broken = false
 	const length = bodySize - 1
-	w.dst = append(w.dst, syncByte, byte(c.pid>>8), byte(c.pid), 0x20|(c.counter-1)&0xf, length, flags)
+	w.dst = append(w.dst, syncByte, byte(c.pid>>8), byte(c.pid), 0x20|(*c.counter()-1)&0xf, length, flags)
 	w.dst = appendStuffing(appendPCR(w.dst, ticks(at)), length-1-pcrSize)
 	m.pcr, m.pcrSent = at, true
 }
@@ -285,7 +301,7 @@ func (m *Muxer) adaptation(p *media.Packet, e *elementary) (flags byte) {
 	if p.Kind() == media.Video && p.Key || e == m.clock && p.Kind() == media.Audio {
 		flags |= flagRandomAccess
 	}
-	if e == m.clock && (!m.pcrSent || p.DTS-m.pcr >= clockLeast || flags&flagDiscontinuity != 0 && p.DTS >= m.pcr) {
+	if e == m.clock && (!m.pcrSent || p.DTS-m.pcr >= clockLeast || flags != 0 && p.DTS >= m.pcr) {
 		flags |= flagPCR
 		m.pcr, m.pcrSent = p.DTS, true
 	}

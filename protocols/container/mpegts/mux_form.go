@@ -13,8 +13,10 @@ import (
 // form is how a track's packets are written.
 type form struct {
 	track *media.Track
+	place int  // the codec's, in forms
 	kind  byte // stream_type
 	id    byte // stream_id
+	pid   uint16
 
 	delimiter []byte // an access unit delimiter, after its start code
 	sets      []byte // the parameter sets as a byte stream
@@ -34,11 +36,11 @@ func newForm(t *media.Track) (f form, err error) {
 	if t == nil {
 		return f, nil
 	}
-	if !Carries(t.Codec) {
-		return f, &CodecError{t.Codec.Kind(), t.Codec.String()}
+	f = form{track: t, place: place(t.Codec)}
+	if f.place < 0 {
+		return form{}, &CodecError{t.Codec.Kind(), t.Codec.String()}
 	}
-	f.track = t
-	f.kind, f.id = streamType(t)
+	f.kind, f.id, f.pid = streamType(t), forms[f.place].id, firstPID+uint16(f.place) //nolint:gosec // a few
 	switch t.Codec {
 	case media.H264:
 		f.delimiter = delimiterH264

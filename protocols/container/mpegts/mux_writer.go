@@ -42,8 +42,9 @@ func (w *writer) open() {
 	}
 	stuffing := max(bodySize-used-w.left, 0)
 	w.room = bodySize - used - stuffing
-	control := byte(payload) | w.e.counter
-	w.e.counter = (w.e.counter + 1) & 0xf
+	counter := w.e.counter()
+	control := byte(payload) | *counter
+	*counter = (*counter + 1) & 0xf
 	if used+stuffing > 0 {
 		control |= field
 	}
