@@ -22,7 +22,10 @@ type Chunk struct {
 type Head struct {
 	// Opening stands before Bytes where a connection begins: a file header.
 	Opening []byte
-	Bytes   []byte
+	// Resume stands before Bytes where a player that is on already enters anew,
+	// having missed a part: what tells its decoder so.
+	Resume []byte
+	Bytes  []byte
 }
 
 // Delivery writes a subscription to a connection.
@@ -42,7 +45,7 @@ const batchSize = 128
 // waits for nobody but its own peer.
 func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 	chunks := make([]Chunk, batchSize)
-	room := make(net.Buffers, 0, 2*batchSize+1)
+	room := make(net.Buffers, 0, 2*batchSize+2)
 	var head *Head
 	var joined []byte
 	for {
@@ -50,13 +53,21 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 			return err
 		}
 		n, _ := sub.Read(chunks)
+		broken := sub.Broken()
 		bufs, size := room[:0], 0
 		for _, c := range chunks[:n] {
 			if c.Head != nil && c.Head != head {
-				if head == nil && len(c.Head.Opening) > 0 {
-					bufs, size = append(bufs, c.Head.Opening), size+len(c.Head.Opening)
+				var lead []byte
+				switch {
+				case head == nil:
+					lead = c.Head.Opening
+				case broken:
+					lead = c.Head.Resume
 				}
-				head = c.Head
+				if len(lead) > 0 {
+					bufs, size = append(bufs, lead), size+len(lead)
+				}
+				head, broken = c.Head, false
 				bufs, size = append(bufs, head.Bytes), size+len(head.Bytes)
 			}
 			if d.Skip == nil || !d.Skip(c) {

@@ -16,6 +16,7 @@ type Subscription[U any] struct {
 	cursor *ring.Cursor[U]
 	log    *ring.Log[U]
 	leave  func()
+	broken bool
 }
 
 // Subscribe opens a format for a viewer. Close it before the viewer.
@@ -40,7 +41,7 @@ func (s *Subscription[U]) open() {
 	}
 	if s.cursor != nil {
 		if last, ok := s.cursor.Last(); ok {
-			s.cursor = s.log.JoinAfter(last, v.Latency)
+			s.cursor, s.broken = s.log.JoinAfter(last, v.Latency), true
 			return
 		}
 	}
@@ -70,11 +71,20 @@ func (s *Subscription[U]) WaitContext(ctx context.Context) error {
 func (s *Subscription[U]) Read(dst []U) (n, skipped int) {
 	n, skipped = s.cursor.Read(dst)
 	if skipped > 0 {
+		s.broken = true
 		s.viewer.jumps.Add(1)
 		s.viewer.skipped.Add(int64(skipped))
 	}
 	s.viewer.packets.Add(int64(n))
 	return n, skipped
+}
+
+// Broken reports, once, whether the units that Read has just returned do not
+// follow those before them: the viewer was too slow, or reads another source now.
+func (s *Subscription[U]) Broken() bool {
+	broken := s.broken
+	s.broken = false
+	return broken
 }
 
 // Rewind goes back or on to the newest random access point, as a viewer does

@@ -65,7 +65,7 @@ type framer struct {
 func (f *framer) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	return f.plain.Encode(item, func(c hub.Chunk, _ int) {
 		if c.Head != f.head {
-			f.head, f.wrapping = c.Head, &hub.Head{Opening: frameAll(c.Head.Opening), Bytes: frameAll(c.Head.Bytes)}
+			f.head, f.wrapping = c.Head, &hub.Head{Opening: frameAll(c.Head.Opening), Resume: frameAll(c.Head.Resume), Bytes: frameAll(c.Head.Bytes)}
 		}
 		c.Head, c.Data = f.wrapping, frameAll(c.Data)
 		emit(c, len(c.Data))

@@ -1,0 +1,85 @@
+package hub
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice/server/media"
+)
+
+// TestDeliveryTellsOfGaps: a player that was too slow gets what its format has
+// for those that enter anew, and nobody else does.
+func TestDeliveryTellsOfGaps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		cfg.ViewerLatency = 400 * time.Millisecond
+		h := New(cfg, Options{})
+		defer h.Close()
+		pub := publish(t, h, "live/a")
+		defer pub.Close(nil)
+		pub.Announce(h264)
+		pub.Expect(media.Video)
+		v, err := h.Play(t.Context(), Session{Stream: "live/a"}, Accept(media.H264))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close(nil)
+		sub := Subscribe(v, Format[Chunk]{Key: "named", New: func() Encoder[Chunk] { return &named{} }})
+		defer sub.Close()
+		ours, theirs := net.Pipe()
+		done := make(chan error, 1)
+		go func() { done <- Delivery{Conn: ours, Timeout: time.Hour}.Run(v, sub) }()
+		defer func() { ours.Close(); v.Kick(); <-done }()
+
+		read := func() string {
+			synctest.Wait()
+			var all bytes.Buffer
+			for b := make([]byte, 64); ; {
+				theirs.SetReadDeadline(time.Now().Add(time.Millisecond))
+				n, err := theirs.Read(b)
+				all.Write(b[:n])
+				if err != nil {
+					return all.String()
+				}
+			}
+		}
+		pub.Write(video(0, 10))
+		if got := read(); got != "open head v0." {
+			t.Errorf("begins with %q", got)
+		}
+		for i := 1; i < 12; i++ {
+			pub.Write(video(i, 10))
+			if got, want := read(), fmt.Sprintf("v%d.", i); got != want && got != "head "+want {
+				t.Errorf("goes on with %q", got)
+			}
+		}
+		// Nobody reads: one packet is on its way while the others are missed.
+		for i := 12; i < 45; i++ {
+			pub.Write(video(i, 10))
+			synctest.Wait()
+		}
+		if got := read(); got != "v12.resume head v40.v41.v42.v43.v44." {
+			t.Errorf("after a gap: %q", got)
+		}
+	})
+}
+
+// named writes a packet's payload, and a new head at each key.
+type named struct{ head *Head }
+
+func (e *named) Encode(i Item, emit func(Chunk, int)) error {
+	if i.Packet == nil {
+		return nil
+	}
+	if i.Packet.Key {
+		e.head = &Head{Opening: []byte("open "), Resume: []byte("resume "), Bytes: []byte("head ")}
+	}
+	data := append([]byte(nil), i.Packet.Payload...)
+	data = append(data, '.')
+	emit(Chunk{Head: e.head, Data: data}, len(data))
+	return nil
+}
