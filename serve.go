@@ -39,7 +39,7 @@ type gateway struct {
 	demo  bool
 
 	// What answers on the shared HTTP listeners.
-	flv, whip httpd.Slot
+	flv, ts, whip httpd.Slot
 	engine    atomic.Pointer[webrtc.Service]
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"sluice/conf"
 	"sluice/protocols/httpflv"
+	"sluice/protocols/httpts"
 	"sluice/protocols/rtmp"
 	"sluice/server"
 	"sluice/server/api"
@@ -25,6 +26,7 @@ import (
 func (g *gateway) units(cfg conf.Config) []server.Unit {
 	list := []server.Unit{
 		unit("httpflv", cfg.HTTPFLV, g.startFLV),
+		unit("httpts", cfg.HTTPTS, g.startTS),
 		unit("webrtc", webrtcConfig{cfg.WebRTC, cfg.Signaling}, g.startWebRTC),
 		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
 			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
@@ -55,6 +57,15 @@ func (g *gateway) startFLV(cfg httpflv.Config) (server.Running, error) {
 	g.flv.Set(h)
 	return stopper(func(ctx context.Context) error {
 		g.flv.Set(nil)
+		return h.Stop(ctx)
+	}), nil
+}
+
+func (g *gateway) startTS(cfg httpts.Config) (server.Running, error) {
+	h := httpts.New(cfg, g.hub, g.log)
+	g.ts.Set(h)
+	return stopper(func(ctx context.Context) error {
+		g.ts.Set(nil)
 		return h.Stop(ctx)
 	}), nil
 }
@@ -103,7 +114,7 @@ func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	// Every path that names a stream is a page, so the pages come last.
-	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.flv, pages}, g.log)
+	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.flv, &g.ts, pages}, g.log)
 }
 
 func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"sluice/protocols/httpflv"
+	"sluice/protocols/httpts"
 	"sluice/protocols/rtmp"
 	"sluice/protocols/rtsp"
 	"sluice/server/api"
@@ -25,6 +26,7 @@ type Config struct {
 	TLS       tlscert.Config   `yaml:"tls"`
 	HTTP      httpd.Config     `yaml:"http"`
 	HTTPFLV   httpflv.Config   `yaml:"httpflv"`
+	HTTPTS    httpts.Config    `yaml:"httpts"`
 	RTMP      rtmp.Config      `yaml:"rtmp"`
 	RTSP      rtsp.Config      `yaml:"rtsp"`
 	WebRTC    webrtc.Config    `yaml:"webrtc"`
@@ -48,6 +50,7 @@ func Default() Config {
 		Hub:       hub.DefaultConfig(),
 		HTTP:      httpd.DefaultConfig(),
 		HTTPFLV:   httpflv.DefaultConfig(),
+		HTTPTS:    httpts.DefaultConfig(),
 		RTMP:      rtmp.DefaultConfig(),
 		RTSP:      rtsp.DefaultConfig(),
 		WebRTC:    webrtc.DefaultConfig(),
@@ -69,6 +72,7 @@ func (c Config) Validate() error {
 		{"hub", c.Hub},
 		{"tls", c.TLS},
 		{"httpflv", c.HTTPFLV},
+		{"httpts", c.HTTPTS},
 		{"rtmp", c.RTMP},
 		{"rtsp", c.RTSP},
 		{"webrtc", c.WebRTC},
