@@ -408,39 +408,48 @@ func TestTimeline(t *testing.T) {
 	type step struct {
 		track   *media.Track
 		in, out time.Duration
+		cts     time.Duration // besides 7 ms
 	}
 	for _, c := range []struct {
 		name  string
 		steps []step
 	}{
-		{"starts at zero", []step{{h264, ms(5000), 0}, {aac, ms(5020), ms(20)}, {h264, ms(5040), ms(40)}}},
+		{"starts at zero", []step{{h264, ms(5000), 0, 0}, {aac, ms(5020), ms(20), 0}, {h264, ms(5040), ms(40), 0}}},
 		{"loop of a file", []step{
-			{h264, 0, 0},
-			{aac, ms(10), ms(10)},
-			{h264, ms(8000), ms(8000)},
-			{aac, ms(8010), ms(8010)},
-			{h264, 0, ms(8043)},
-			{aac, ms(10), ms(8053)},
-			{h264, ms(40), ms(8083)},
+			{h264, 0, 0, 0},
+			{aac, ms(10), ms(10), 0},
+			{h264, ms(8000), ms(8000), 0},
+			{aac, ms(8010), ms(8010), 0},
+			{h264, 0, ms(8043), 0},
+			{aac, ms(10), ms(8053), 0},
+			{h264, ms(40), ms(8083), 0},
 		}},
 		{"one track leaps first", []step{
-			{h264, 0, 0},
-			{aac, 0, 0},
-			{h264, ms(60000), ms(33)},
-			{aac, ms(20), ms(20)},
-			{aac, ms(60010), ms(43)},
-			{h264, ms(60040), ms(73)},
+			{h264, 0, 0, 0},
+			{aac, 0, 0, 0},
+			{h264, ms(60000), ms(33), 0},
+			{aac, ms(20), ms(20), 0},
+			{aac, ms(60010), ms(43), 0},
+			{h264, ms(60040), ms(73), 0},
 		}},
-		{"loosely interleaved", []step{{h264, 0, 0}, {h264, ms(3000), ms(3000)}, {aac, ms(20), ms(20)}, {aac, ms(40), ms(40)}}},
-		{"a little backwards", []step{{h264, 0, 0}, {h264, ms(100), ms(100)}, {h264, ms(90), ms(100)}, {h264, ms(140), ms(140)}}},
+		{"loosely interleaved", []step{{h264, 0, 0, 0}, {h264, ms(3000), ms(3000), 0}, {aac, ms(20), ms(20), 0}, {aac, ms(40), ms(40), 0}}},
+		{"loop of a file with B pictures", []step{
+			{h264, 0, 0, 0},
+			{aac, ms(8000), ms(8000), 0},
+			{h264, ms(8040), ms(8040), ms(160)}, // its B pictures never come
+			{h264, 0, ms(8233), 0},
+			{aac, 0, ms(8233), 0},
+			{h264, ms(40), ms(8273), ms(160)},
+		}},
+		{"a little backwards", []step{{h264, 0, 0, 0}, {h264, ms(100), ms(100), 0}, {h264, ms(90), ms(100), 0}, {h264, ms(140), ms(140), 0}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var line timeline
-			line.restart(c.steps[0].in)
+			line.restart(c.steps[0].in, ms(7))
 			for i, s := range c.steps {
-				p := &media.Packet{Track: s.track, DTS: s.in, PTS: s.in + ms(7)}
+				p := &media.Packet{Track: s.track, DTS: s.in, PTS: s.in + ms(7) + s.cts}
 				line.place(p)
-				if p.DTS != s.out || p.PTS != s.out+ms(7) {
+				if p.DTS != s.out || p.PTS != s.out+ms(7)+s.cts {
 					t.Errorf("step %d: %v became %v, want %v", i, s.in, p.DTS, s.out)
 				}
 			}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -155,13 +156,16 @@ func (s *Stream) hold(p *Publisher, pkt *media.Packet) {
 	}
 	p.ready = true
 	s.air.tracks = p.allTracks()
-	begin := pkt.DTS
-	for _, q := range p.pending {
+	begin, cts := pkt.DTS, time.Duration(0)
+	for _, q := range slices.Backward(p.pending) {
 		if q.Kind() != media.Data {
 			begin = min(begin, q.DTS)
 		}
+		if q.Kind() == media.Video && q.Key {
+			cts = q.PTS - q.DTS
+		}
 	}
-	s.air.line.restart(begin)
+	s.air.line.restart(begin, cts)
 	s.mark(EventPublish)
 	for _, q := range p.pending {
 		s.write(q)

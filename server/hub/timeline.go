@@ -22,6 +22,7 @@ const (
 // other, even where one of them leaps a little earlier than the other.
 type timeline struct {
 	last   time.Duration // latest DTS given out, of any track
+	shown  time.Duration // latest PTS given out: where pictures are reordered, beyond last
 	begun  bool
 	offset []time.Duration // per time line, the newest last; at most 2
 	track  [4]lane         // by media.Kind
@@ -33,11 +34,12 @@ type lane struct {
 	offset time.Duration
 }
 
-// restart begins a new time line whose earliest packet has the given DTS.
-func (t *timeline) restart(first time.Duration) {
+// restart begins a new time line whose earliest packet has the given DTS, and
+// whose first picture is shown cts after it is decoded.
+func (t *timeline) restart(first, cts time.Duration) {
 	base := time.Duration(0)
 	if t.begun {
-		base = t.last + seam
+		base = t.next(cts)
 	}
 	t.offset = []time.Duration{base - first}
 	for k := range t.track {
@@ -45,17 +47,23 @@ func (t *timeline) restart(first time.Duration) {
 	}
 }
 
+// next is the DTS at which a new time line goes on: behind all that was
+// decoded, and so that its first picture is shown behind all that were shown.
+func (t *timeline) next(cts time.Duration) time.Duration {
+	return max(t.last, t.shown-cts) + seam
+}
+
 // place rewrites the packet's times.
 func (t *timeline) place(p *media.Packet) {
 	l := &t.track[p.Kind()]
-	dts := p.DTS + l.offset
+	dts, cts := p.DTS+l.offset, max(p.PTS-p.DTS, 0)
 	if !t.continues(l, dts) {
 		newest := t.offset[len(t.offset)-1]
 		if p.Kind() == media.Data {
 			// Script data often carries time 0, whatever the pictures say.
 			newest = t.last - p.DTS
 		} else if !t.continues(l, p.DTS+newest) {
-			newest = t.last + seam - p.DTS
+			newest = t.next(cts) - p.DTS
 			t.offset = append(t.offset[len(t.offset)-1:], newest)
 		}
 		l.offset = newest
@@ -65,10 +73,9 @@ func (t *timeline) place(p *media.Packet) {
 		dts = l.last
 	}
 	dts = max(dts, 0)
-	cts := max(p.PTS-p.DTS, 0)
 	p.DTS, p.PTS = dts, dts+cts
 	l.last, l.begun = dts, true
-	t.last, t.begun = max(t.last, dts), true
+	t.last, t.shown, t.begun = max(t.last, dts), max(t.shown, p.PTS), true
 }
 
 // pass notes a packet of the server's own making at dts, so that what the
