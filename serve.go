@@ -40,7 +40,7 @@ type gateway struct {
 
 	// What answers on the shared HTTP listeners.
 	flv, ts, whip httpd.Slot
-	engine    atomic.Pointer[webrtc.Service]
+	engine        atomic.Pointer[webrtc.Service]
 }
 
 // serve runs the server until ctx is done.
@@ -60,7 +60,7 @@ func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer
 		return err
 	}
 	g.hub = hub.New(cfg.Hub, hub.Options{
-		Log: g.log, Authorize: g.auth.Authorize, Transcoders: transcode.Table(cfg.Transcode, g.log), Silence: silence,
+		Log: g.log, Authorize: g.auth.Authorize, Secrets: g.auth.Secrets, Transcoders: transcode.Table(cfg.Transcode, g.log), Silence: silence,
 	})
 
 	srv := server.New(g.log)

@@ -70,6 +70,7 @@ func (c Config) Validate() error {
 		check interface{ Validate() error }
 	}{
 		{"hub", c.Hub},
+		{"auth", c.Auth},
 		{"tls", c.TLS},
 		{"httpflv", c.HTTPFLV},
 		{"httpts", c.HTTPTS},

@@ -144,6 +144,9 @@ type Options struct {
 	Log *slog.Logger
 	// Authorize returns nil, or the error that refuses the session.
 	Authorize func(ctx context.Context, action Action, s Session) error
+	// Secrets returns the passwords that would let the session in, for peers
+	// that prove that they know one without saying it.
+	Secrets func(action Action, s Session) []string
 	// Transcoders are the ways from one codec of sound to another.
 	Transcoders []Transcoder
 	// Silence is what Config.SilentAudio gives; without it nothing.

@@ -15,6 +15,7 @@ import (
 type Hub struct {
 	log         *slog.Logger
 	authorize   func(context.Context, Action, Session) error
+	secrets     func(Action, Session) []string
 	transcoders []Transcoder
 	silence     *Silence
 
@@ -31,7 +32,7 @@ type Hub struct {
 // New returns a hub. cfg must be valid.
 func New(cfg Config, o Options) *Hub {
 	h := &Hub{
-		log: o.Log, authorize: o.Authorize, transcoders: slices.Clone(o.Transcoders), silence: o.Silence,
+		log: o.Log, authorize: o.Authorize, secrets: o.Secrets, transcoders: slices.Clone(o.Transcoders), silence: o.Silence,
 		cfg: cfg, streams: make(map[string]*Stream),
 	}
 	if h.log == nil {
@@ -103,6 +104,31 @@ func (h *Hub) Kick(id string) bool {
 		}
 	}
 	return false
+}
+
+// Authorize checks the rights of a session that has not begun, or of one that
+// asks again. The errors are those of ParseName and of the authorizer.
+func (h *Hub) Authorize(ctx context.Context, a Action, sess Session) error {
+	name, err := ParseName(sess.Stream)
+	if err != nil {
+		return err
+	}
+	if sess.Stream = name; sess.Internal || sess.Authorized {
+		return nil
+	}
+	return h.authorize(ctx, a, sess)
+}
+
+// Secrets returns the passwords that would let the session in: a protocol whose
+// peers answer a challenge checks them itself, and sets Session.Authorized.
+// There are none where the stream's name is bad.
+func (h *Hub) Secrets(a Action, sess Session) []string {
+	name, err := ParseName(sess.Stream)
+	if err != nil || h.secrets == nil {
+		return nil
+	}
+	sess.Stream = name
+	return h.secrets(a, sess)
 }
 
 // admit checks a session's name and rights and returns its stream with one

@@ -14,6 +14,7 @@ type Session struct {
 	Protocol  string // "rtmp", "whep", ... ; lower case
 	Remote    string // address of the peer
 	UserAgent string
+	User      string     // the name that came with the credential, if any
 	Token     string     // credential that the peer gave; never logged
 	Query     url.Values // the other parameters of the peer's URL
 	// Latency overrides Config.ViewerLatency for one viewer if not 0.
