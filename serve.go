@@ -18,6 +18,7 @@ import (
 	demosource "sluice/server/demo"
 	"sluice/server/httpd"
 	"sluice/server/hub"
+	"sluice/server/record"
 	"sluice/server/tlscert"
 	"sluice/server/transcode"
 	"sluice/webrtc"
@@ -39,8 +40,11 @@ type gateway struct {
 	demo  bool
 
 	// What answers on the shared HTTP listeners.
-	flv, ts, whip httpd.Slot
-	engine        atomic.Pointer[webrtc.Service]
+	flv, ts, whip, records httpd.Slot
+	// recordAPI answers on the API's listener.
+	recordAPI httpd.Slot
+	engine    atomic.Pointer[webrtc.Service]
+	recorder  atomic.Pointer[record.Service]
 }
 
 // serve runs the server until ctx is done.

@@ -16,6 +16,7 @@ import (
 	"sluice/server/demo"
 	"sluice/server/httpd"
 	"sluice/server/hub"
+	"sluice/server/record"
 	"sluice/signaling"
 	"sluice/web"
 	"sluice/webrtc"
@@ -31,6 +32,7 @@ func (g *gateway) units(cfg conf.Config) []server.Unit {
 		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
 			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
 		}),
+		g.recordUnit(cfg.Record),
 		unit("http", cfg.HTTP, g.startHTTP),
 		unit("api", cfg.API, g.startAPI),
 	}
@@ -114,7 +116,7 @@ func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	// Every path that names a stream is a page, so the pages come last.
-	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.flv, &g.ts, pages}, g.log)
+	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.flv, &g.ts, pages}, g.log)
 }
 
 func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {
@@ -126,7 +128,47 @@ func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {
 			}
 			return nil
 		}},
+		Handlers: g.recordHandlers(),
 	}, g.log)
+}
+
+// recordUnit is the recorder. Unless its folder changes it takes a new
+// configuration while it runs.
+func (g *gateway) recordUnit(cfg record.Config) server.Unit {
+	u := unit("record", cfg, g.startRecord)
+	if s := g.recorder.Load(); s != nil && s.Dir() == cfg.Dir {
+		u.Reconfigure = func() { s.SetConfig(cfg) }
+	}
+	return u
+}
+
+func (g *gateway) startRecord(cfg record.Config) (server.Running, error) {
+	s, err := record.Start(cfg, g.hub, g.log)
+	if err != nil {
+		return nil, err
+	}
+	g.recorder.Store(s)
+	g.recordAPI.Set(routeOf{s.API()})
+	g.records.Set(s.Files(g.auth.Authorize))
+	return stopper(func(ctx context.Context) error {
+		g.recorder.Store(nil)
+		g.recordAPI.Set(nil)
+		g.records.Set(nil)
+		return s.Stop(ctx)
+	}), nil
+}
+
+// routeOf makes a handler a route for a slot that is not asked whether it matches.
+type routeOf struct{ http.Handler }
+
+func (routeOf) Match(*http.Request) bool { return true }
+
+func (g *gateway) recordHandlers() map[string]http.Handler {
+	m := make(map[string]http.Handler)
+	for _, pattern := range record.Patterns() {
+		m[pattern] = &g.recordAPI
+	}
+	return m
 }
 
 // liveStreams lists what the request's token may play.

@@ -12,6 +12,7 @@ import (
 	"sluice/server/auth"
 	"sluice/server/httpd"
 	"sluice/server/hub"
+	"sluice/server/record"
 	"sluice/server/tlscert"
 	"sluice/server/transcode"
 	"sluice/signaling"
@@ -32,6 +33,7 @@ type Config struct {
 	WebRTC    webrtc.Config    `yaml:"webrtc"`
 	Signaling signaling.Config `yaml:"signaling"`
 	Transcode transcode.Config `yaml:"transcode"`
+	Record    record.Config    `yaml:"record"`
 	API       api.Config       `yaml:"api"`
 }
 
@@ -56,6 +58,7 @@ func Default() Config {
 		WebRTC:    webrtc.DefaultConfig(),
 		Signaling: signaling.DefaultConfig(),
 		Transcode: transcode.DefaultConfig(),
+		Record:    record.DefaultConfig(),
 		API:       api.DefaultConfig(),
 	}
 }
@@ -79,6 +82,7 @@ func (c Config) Validate() error {
 		{"webrtc", c.WebRTC},
 		{"signaling", c.Signaling},
 		{"transcode", c.Transcode},
+		{"record", c.Record},
 		{"api", c.API},
 	} {
 		if err := s.check.Validate(); err != nil {

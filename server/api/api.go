@@ -51,6 +51,8 @@ type Sources struct {
 	// Sessions returns what a protocol knows of its sessions beyond
 	// hub.Info, by the protocol's name; each value is encoded as JSON.
 	Sessions map[string]func() any
+	// Handlers are further endpoints behind the API's token, by net/http pattern.
+	Handlers map[string]http.Handler
 }
 
 // Server is the running API.
@@ -111,6 +113,9 @@ func handler(cfg Config, src Sources) http.Handler {
 		}
 		return all
 	}))
+	for pattern, h := range src.Handlers {
+		guarded(pattern, h)
+	}
 	// The index serves the profiles by name; these are none of them.
 	guarded("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
 	guarded("GET /debug/pprof/cmdline", http.HandlerFunc(pprof.Cmdline))

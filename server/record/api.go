@@ -1,0 +1,163 @@
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Operations of the control API, as net/http patterns. API serves them.
+const (
+	opList   = "GET /api/v1/records"
+	opStart  = "POST /api/v1/records"
+	opStop   = "POST /api/v1/records/{id}/stop"
+	opDelete = "DELETE /api/v1/records/{id}"
+)
+
+// Patterns are what API serves.
+func Patterns() []string { return []string{opList, opStart, opStop, opDelete} }
+
+// request is the body of a start.
+type request struct {
+	Stream string `json:"stream"`
+	Format Format `json:"format"`
+	// Path, the template of the names, and the rest may be left out. Durations
+	// are as 1h30m, sizes as 2GiB.
+	Path            string `json:"path"`
+	SegmentDuration string `json:"segment_duration"`
+	SegmentSize     Bytes  `json:"segment_size"`
+	Duration        string `json:"duration"`
+}
+
+// listed is a finished record as the API and the HTTP listing show it.
+type listed struct {
+	Record
+	URL string `json:"url"`
+}
+
+// maxRequest bounds the body of a start, maxListed what one answer lists.
+const (
+	maxRequest = 16 << 10
+	maxListed  = 10000
+)
+
+// API returns the handler of the control API. Who may use it is for its caller to
+// say.
+func (s *Service) API() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(opList, s.serveList)
+	mux.HandleFunc(opStart, s.serveStart)
+	mux.HandleFunc(opStop, func(w http.ResponseWriter, r *http.Request) {
+		if !s.End(r.PathValue("id")) {
+			fail(w, http.StatusNotFound, "no running record has this id; GET /api/v1/records lists them")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc(opDelete, func(w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("id")
+		if !s.End(id) && !s.Delete(id) {
+			fail(w, http.StatusNotFound, "no record has this id; GET /api/v1/records lists them")
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+	return mux
+}
+
+// serveList lists running and finished records, the newest finished first.
+func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	limit := maxListed
+	if v := q.Get("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			fail(w, http.StatusBadRequest, "limit is a number")
+			return
+		}
+		limit = min(n, maxListed)
+	}
+	stream := q.Get("stream")
+	running := []Status{}
+	for _, j := range s.Jobs() {
+		if stream == "" || j.Stream == stream {
+			running = append(running, j)
+		}
+	}
+	finished := newest(s.Records(), limit, func(r Record) bool { return stream == "" || r.Stream == stream })
+	reply(w, http.StatusOK, map[string]any{"running": running, "finished": finished})
+}
+
+// newest returns the last records that ok takes, the newest first.
+func newest(all []Record, limit int, ok func(Record) bool) []listed {
+	list := []listed{}
+	for i := len(all) - 1; i >= 0 && len(list) < limit; i-- {
+		if ok(all[i]) {
+			list = append(list, listed{all[i], urlOf(all[i])})
+		}
+	}
+	return list
+}
+
+// urlOf returns the path at which the shared listeners serve a record.
+func urlOf(r Record) string {
+	name := r.File
+	if r.Format.folder() {
+		name = path.Join(name, playlistName)
+	}
+	return Prefix + (&url.URL{Path: name}).EscapedPath()
+}
+
+func (s *Service) serveStart(w http.ResponseWriter, r *http.Request) {
+	// A page of another origin can't send this type without being allowed to.
+	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/json" {
+		fail(w, http.StatusUnsupportedMediaType, "send Content-Type: application/json")
+		return
+	}
+	var q request
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&q); err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	o := Order{Stream: q.Stream, Format: q.Format, Path: q.Path, SegmentSize: q.SegmentSize}
+	var err error
+	for _, d := range []struct {
+		name, text string
+		into       *time.Duration
+	}{{"segment_duration", q.SegmentDuration, &o.SegmentDuration}, {"duration", q.Duration, &o.Duration}} {
+		if d.text == "" {
+			continue
+		}
+		if *d.into, err = time.ParseDuration(d.text); err != nil {
+			fail(w, http.StatusBadRequest, fmt.Sprintf("%s: %q is no duration, as 1h30m", d.name, d.text))
+			return
+		}
+	}
+	st, err := s.Record(o)
+	switch {
+	case errors.Is(err, ErrClosing):
+		fail(w, http.StatusServiceUnavailable, err.Error())
+	case err != nil:
+		fail(w, http.StatusBadRequest, err.Error())
+	default:
+		reply(w, http.StatusCreated, st)
+	}
+}
+
+func reply(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func fail(w http.ResponseWriter, code int, message string) {
+	reply(w, code, map[string]string{"error": message})
+}

@@ -1,0 +1,404 @@
+package record
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+const (
+	// tick is how often a job flushes, and looks whether the publisher is there.
+	tick = time.Second
+	// lag is how far a job may fall behind, as far as the stream's log reaches.
+	lag = 24 * time.Hour
+	// overlap is how long the last take stays open for sound that belongs to it.
+	overlap = time.Second
+	// silence is how long pictures may stay away before a take begins with sound.
+	silence = 10 * time.Second
+	// firstRetry and lastRetry bound the wait for room on the disk.
+	firstRetry = 5 * time.Second
+	lastRetry  = 2 * time.Minute
+)
+
+// Order is what a job is to record.
+type Order struct {
+	Stream string
+	Format Format
+	// Path is the template of the names.
+	Path            string
+	SegmentDuration time.Duration
+	SegmentSize     Bytes
+	// Duration ends the job after so much; 0 means never.
+	Duration time.Duration
+}
+
+// job records one stream in one format.
+type job struct {
+	Order
+	id       string
+	rule     *Rule // nil for a request
+	template Template
+	hub      *hub.Hub
+	closer   closer
+	log      *slog.Logger
+	started  time.Time
+	// closeAfter is how long the publisher may be away.
+	closeAfter time.Duration
+	cancel     context.CancelCauseFunc
+
+	// Of the job's goroutine.
+	viewer    *hub.Viewer
+	cur, prev *take
+	seam      time.Duration // what is older belongs to prev
+	files     int
+	gaps      int // of the current take
+	lastVideo time.Duration
+	begun     bool
+	recorded  time.Duration // of the takes before cur
+	away      time.Time     // since when there is no publisher
+	retryAt   time.Time
+	retryIn   time.Duration
+	closing   sync.WaitGroup // the take that is being finished
+
+	mu     sync.Mutex
+	status Status
+}
+
+// Status is a running job as the API shows it.
+type Status struct {
+	ID      string    `json:"id"`
+	Stream  string    `json:"stream"`
+	Format  Format    `json:"format"`
+	Rule    string    `json:"rule,omitempty"`
+	State   string    `json:"state"` // waiting, recording, failed
+	Started time.Time `json:"start_time"`
+	// File is what is written now, Duration (seconds), Bytes and Tracks are of it.
+	File     string  `json:"file,omitempty"`
+	Duration float64 `json:"duration"`
+	Bytes    int64   `json:"bytes"`
+	Tracks   []Track `json:"tracks"`
+	// Files counts the files begun, Gaps where the disk was too slow.
+	Files int    `json:"files"`
+	Gaps  int    `json:"gaps"`
+	Error string `json:"error,omitempty"`
+}
+
+// run records until ctx is done, or, for a job of a rule, the publisher stays
+// away. The error says why it ended.
+func (j *job) run(ctx context.Context) (err error) {
+	v, err := j.hub.Play(ctx, hub.Session{
+		Stream: j.Stream, Protocol: "record-" + string(j.Format), Internal: true, Latency: lag,
+	}, forms[j.Format].accepts)
+	if err != nil {
+		return err
+	}
+	j.viewer = v
+	sub := hub.Subscribe(v, hub.Items())
+	defer func() {
+		sub.Close()
+		j.end(err)
+		j.closing.Wait()
+		v.Close(err)
+	}()
+	return j.read(v, sub)
+}
+
+func (j *job) read(v *hub.Viewer, sub *hub.Subscription[hub.Item]) error {
+	batch := make([]hub.Item, 64)
+	due := time.Now().Add(tick)
+	for {
+		err := waitUntil(v.Context(), sub, due)
+		switch {
+		case v.Context().Err() != nil:
+			return context.Cause(v.Context())
+		case err == nil:
+			n, skipped := sub.Read(batch)
+			if skipped > 0 {
+				j.gap(skipped)
+			}
+			for _, item := range batch[:n] {
+				if p := item.Packet; p != nil {
+					j.packet(p, *item.Tracks)
+				}
+			}
+			clear(batch[:n])
+		case !errors.Is(err, context.DeadlineExceeded):
+			return err
+		}
+		if j.Duration > 0 && j.length() >= j.Duration {
+			return ErrLimit
+		}
+		if now := time.Now(); !now.Before(due) {
+			due = now.Add(tick)
+			if j.tick(now) {
+				return errPublisherLeft
+			}
+		}
+	}
+}
+
+// waitUntil waits for something to read, or until the given time.
+func waitUntil(ctx context.Context, sub *hub.Subscription[hub.Item], due time.Time) error {
+	ctx, cancel := context.WithDeadline(ctx, due)
+	defer cancel()
+	return sub.WaitContext(ctx)
+}
+
+// gap notes that the disk was too slow.
+func (j *job) gap(skipped int) {
+	if j.cur == nil {
+		return
+	}
+	if j.cur.rec.Gaps++; j.cur.rec.Gaps == 1 {
+		j.log.Warn("record falls behind, pictures are missing", "file", j.cur.rec.File, "packets", skipped)
+	}
+	j.gaps++
+}
+
+func (j *job) length() time.Duration {
+	if j.cur == nil {
+		return j.recorded
+	}
+	return j.recorded + j.cur.duration()
+}
+
+// tick does what time asks for; it reports whether the job is over.
+func (j *job) tick(now time.Time) (over bool) {
+	for _, t := range []*take{j.prev, j.cur} {
+		if t == nil {
+			continue
+		}
+		if err := t.mux.flush(); err != nil {
+			j.fail(t, err)
+		}
+	}
+	if j.viewer.Stream().Publisher() != nil {
+		j.away = time.Time{}
+	} else if j.away.IsZero() {
+		j.away = now
+	}
+	gone := !j.away.IsZero() && now.Sub(j.away) >= j.closeAfter
+	if gone {
+		j.end(errPublisherLeft)
+	}
+	j.report()
+	return gone && j.rule != nil
+}
+
+// packet puts a packet where it belongs.
+func (j *job) packet(p *media.Packet, ts media.Tracks) {
+	if !j.begun || p.Kind() == media.Video {
+		j.begun, j.lastVideo = true, p.DTS
+	}
+	if j.prev != nil {
+		if p.Kind() == media.Audio && p.DTS < j.seam {
+			j.put(j.prev, p)
+			return
+		}
+		if p.Kind() == media.Audio || p.DTS > j.seam+overlap {
+			j.part()
+		}
+	}
+	if j.cur != nil && j.starts(p, ts) {
+		switch {
+		case !j.fits(ts):
+			j.turn(p.DTS, errCodecs)
+		case j.due():
+			j.turn(p.DTS, errRotated)
+		}
+	}
+	if j.cur == nil && j.starts(p, ts) {
+		j.begin(p, ts)
+	}
+	if j.cur != nil {
+		j.put(j.cur, p)
+	}
+}
+
+// starts reports whether a take can begin at the packet.
+func (j *job) starts(p *media.Packet, ts media.Tracks) bool {
+	if p.Kind() == media.Video {
+		return p.Key
+	}
+	return p.Kind() == media.Audio && (ts.Video == nil || p.DTS-j.lastVideo > silence)
+}
+
+// fits reports whether the tracks in force can all go into the current take.
+func (j *job) fits(ts media.Tracks) bool {
+	for _, t := range ts.Media() {
+		if !j.cur.mux.fits(t) {
+			return false
+		}
+	}
+	return true
+}
+
+// due reports whether the current take is long or large enough.
+func (j *job) due() bool {
+	return j.SegmentDuration > 0 && j.cur.duration() >= j.SegmentDuration ||
+		j.SegmentSize > 0 && j.cur.mux.size() >= int64(j.SegmentSize)
+}
+
+// turn puts the current take aside, for the sound that still belongs to it.
+func (j *job) turn(at time.Duration, reason error) {
+	j.part()
+	j.recorded += j.cur.duration()
+	j.prev, j.cur, j.seam = j.cur, nil, at
+	j.prev.reason = reason
+	if j.prev.tracks.Audio == nil {
+		j.part()
+	}
+}
+
+// part closes the take that was put aside.
+func (j *job) part() {
+	if j.prev != nil {
+		j.close(j.prev, nil, j.prev.reason)
+		j.prev = nil
+	}
+}
+
+// begin starts a take at the packet.
+func (j *job) begin(p *media.Packet, ts media.Tracks) {
+	now := time.Now()
+	if now.Before(j.retryAt) {
+		return
+	}
+	if j.retryIn > 0 && !j.closer.store.room() {
+		j.postpone(now)
+		return
+	}
+	t, err := j.create(p, ts)
+	if err != nil {
+		if j.retryIn == 0 {
+			j.log.Error("record can't begin", "error", err)
+		}
+		j.postpone(now)
+		j.failed(err)
+		return
+	}
+	j.files++
+	j.cur, j.retryIn = t, 0
+	j.failed(nil)
+	j.report()
+	j.log.Info("record start", "file", t.rec.File)
+}
+
+func (j *job) create(p *media.Packet, ts media.Tracks) (*take, error) {
+	id := rand.Text()[:16]
+	base, err := j.template.Expand(Names{Stream: j.Stream, Time: p.Arrival.Local(), N: j.files + 1, ID: id})
+	if err != nil {
+		return nil, err
+	}
+	form := forms[j.Format]
+	name, err := j.closer.store.free(base, form.ext)
+	if err != nil {
+		return nil, err
+	}
+	rec := Record{
+		ID: id, Stream: j.Stream, Format: j.Format, File: name, State: StateRecording, Start: p.Arrival, Tracks: tracksOf(ts),
+	}
+	if j.rule != nil {
+		rec.Rule = j.rule.Match
+	}
+	// The ledger comes first: what it does not know nobody recovers.
+	if err := j.closer.ledger.put(rec); err != nil {
+		j.closer.ledger.forget(id)
+		return nil, err
+	}
+	mux, err := form.create(j.closer.store, name, ts)
+	if err != nil {
+		j.closer.ledger.forget(id)
+		return nil, errors.Join(err, j.closer.store.remove(name+partSuffix))
+	}
+	return &take{rec: rec, mux: mux, tracks: ts, base: p.DTS, needKey: true}, nil
+}
+
+// postpone waits longer each time for the disk to have room.
+func (j *job) postpone(now time.Time) {
+	j.retryIn = min(max(2*j.retryIn, firstRetry), lastRetry)
+	j.retryAt = now.Add(j.retryIn)
+}
+
+// put writes the packet into a take.
+func (j *job) put(t *take, p *media.Packet) {
+	j.viewer.Sent(len(p.Payload))
+	if err := t.write(p); err != nil {
+		j.fail(t, err)
+	}
+}
+
+// fail ends a take after an error; the next one waits until there is room.
+func (j *job) fail(t *take, err error) {
+	if t == j.cur {
+		j.recorded += t.duration()
+		j.cur = nil
+	} else {
+		j.prev = nil
+	}
+	j.postpone(time.Now())
+	j.failed(err)
+	j.close(t, err, err)
+}
+
+// end closes what is open.
+func (j *job) end(reason error) {
+	j.part()
+	if j.cur != nil {
+		j.recorded += j.cur.duration()
+		j.close(j.cur, nil, reason)
+		j.cur = nil
+	}
+}
+
+// close finishes a take beside the job, which goes on with the next one: the
+// disk may take its time to have it all.
+func (j *job) close(t *take, failure, reason error) {
+	j.closing.Wait()
+	j.closing.Go(func() { j.closer.finish(t, failure, reason) })
+}
+
+// failed shows an error; nil takes it back.
+func (j *job) failed(err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.status.Error = ""
+	if err != nil {
+		j.status.Error = err.Error()
+	}
+}
+
+// report renews what the API shows.
+func (j *job) report() {
+	s := Status{
+		ID: j.id, Stream: j.Stream, Format: j.Format, State: "waiting", Started: j.started, Files: j.files, Gaps: j.gaps,
+		Tracks: []Track{},
+	}
+	if j.rule != nil {
+		s.Rule = j.rule.Match
+	}
+	if t := j.cur; t != nil {
+		s.State, s.File, s.Bytes, s.Tracks = "recording", t.rec.File, t.mux.size(), tracksOf(t.tracks)
+		s.Duration = t.duration().Round(time.Millisecond).Seconds()
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s.Error = j.status.Error
+	if s.Error != "" && j.cur == nil {
+		s.State = "failed"
+	}
+	j.status = s
+}
+
+// Status returns what the API shows.
+func (j *job) Status() Status {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.status
+}
