@@ -40,7 +40,7 @@ type gateway struct {
 	demo  bool
 
 	// What answers on the shared HTTP listeners.
-	flv, ts, whip, records httpd.Slot
+	flv, ts, mp4, whip, records httpd.Slot
 	// recordAPI answers on the API's listener.
 	recordAPI httpd.Slot
 	engine    atomic.Pointer[webrtc.Service]
@@ -157,6 +157,7 @@ func printURLs(w io.Writer, cfg conf.Config, demo bool) {
 		{"publish with OBS or ffmpeg", rtmp + "/live/test110"},
 		{"play by RTMP", rtmp + "/" + name},
 		{"play by HTTP-FLV", page + "/" + name + ".flv"},
+		{"play as fragmented MP4", page + "/" + name + ".mp4"},
 	} {
 		fmt.Fprintf(w, "  %-28s %s\n", line[0], line[1])
 	}

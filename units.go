@@ -9,6 +9,7 @@ import (
 
 	"sluice/conf"
 	"sluice/protocols/httpflv"
+	"sluice/protocols/httpmp4"
 	"sluice/protocols/httpts"
 	"sluice/protocols/rtmp"
 	"sluice/server"
@@ -28,6 +29,7 @@ func (g *gateway) units(cfg conf.Config) []server.Unit {
 	list := []server.Unit{
 		unit("httpflv", cfg.HTTPFLV, g.startFLV),
 		unit("httpts", cfg.HTTPTS, g.startTS),
+		unit("httpmp4", cfg.HTTPMP4, g.startMP4),
 		unit("webrtc", webrtcConfig{cfg.WebRTC, cfg.Signaling}, g.startWebRTC),
 		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
 			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
@@ -68,6 +70,15 @@ func (g *gateway) startTS(cfg httpts.Config) (server.Running, error) {
 	g.ts.Set(h)
 	return stopper(func(ctx context.Context) error {
 		g.ts.Set(nil)
+		return h.Stop(ctx)
+	}), nil
+}
+
+func (g *gateway) startMP4(cfg httpmp4.Config) (server.Running, error) {
+	h := httpmp4.New(cfg, g.hub, g.log)
+	g.mp4.Set(h)
+	return stopper(func(ctx context.Context) error {
+		g.mp4.Set(nil)
 		return h.Stop(ctx)
 	}), nil
 }
@@ -116,7 +127,7 @@ func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	// Every path that names a stream is a page, so the pages come last.
-	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.flv, &g.ts, pages}, g.log)
+	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.flv, &g.ts, &g.mp4, pages}, g.log)
 }
 
 func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 
 	"sluice/protocols/httpflv"
+	"sluice/protocols/httpmp4"
 	"sluice/protocols/httpts"
 	"sluice/protocols/rtmp"
 	"sluice/protocols/rtsp"
@@ -27,6 +28,7 @@ type Config struct {
 	TLS       tlscert.Config   `yaml:"tls"`
 	HTTP      httpd.Config     `yaml:"http"`
 	HTTPFLV   httpflv.Config   `yaml:"httpflv"`
+	HTTPMP4   httpmp4.Config   `yaml:"httpmp4"`
 	HTTPTS    httpts.Config    `yaml:"httpts"`
 	RTMP      rtmp.Config      `yaml:"rtmp"`
 	RTSP      rtsp.Config      `yaml:"rtsp"`
@@ -52,6 +54,7 @@ func Default() Config {
 		Hub:       hub.DefaultConfig(),
 		HTTP:      httpd.DefaultConfig(),
 		HTTPFLV:   httpflv.DefaultConfig(),
+		HTTPMP4:   httpmp4.DefaultConfig(),
 		HTTPTS:    httpts.DefaultConfig(),
 		RTMP:      rtmp.DefaultConfig(),
 		RTSP:      rtsp.DefaultConfig(),
@@ -76,6 +79,7 @@ func (c Config) Validate() error {
 		{"auth", c.Auth},
 		{"tls", c.TLS},
 		{"httpflv", c.HTTPFLV},
+		{"httpmp4", c.HTTPMP4},
 		{"httpts", c.HTTPTS},
 		{"rtmp", c.RTMP},
 		{"rtsp", c.RTSP},

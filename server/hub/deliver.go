@@ -26,6 +26,10 @@ type Head struct {
 	// having missed a part: what tells its decoder so.
 	Resume []byte
 	Bytes  []byte
+	// MediaType is the media type of what follows with its parameters, where
+	// the format knows it better than its name tells: it goes into the header
+	// of a response, or into a message before Opening.
+	MediaType string
 }
 
 // Delivery writes a subscription to a connection.
@@ -33,6 +37,9 @@ type Delivery struct {
 	Conn net.Conn
 	// Timeout is how long one write may take before the viewer counts as dead.
 	Timeout time.Duration
+	// Preamble returns what stands before all else where the connection
+	// begins; may be nil.
+	Preamble func(*Head) []byte
 	// Skip leaves out the chunks for which it reports true; may be nil.
 	Skip func(Chunk) bool
 }
@@ -48,6 +55,7 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 	room := make(net.Buffers, 0, 2*batchSize+2)
 	var head *Head
 	var joined []byte
+	preamble := d.Preamble
 	for {
 		if err := sub.Wait(); err != nil {
 			return err
@@ -55,6 +63,10 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 		n, _ := sub.Read(chunks)
 		broken := sub.Broken()
 		bufs, size := room[:0], 0
+		if preamble != nil && n > 0 {
+			b := preamble(chunks[0].Head)
+			bufs, size, preamble = append(bufs, b), len(b), nil
+		}
 		for _, c := range chunks[:n] {
 			if c.Head != nil && c.Head != head {
 				var lead []byte

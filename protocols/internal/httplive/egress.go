@@ -1,6 +1,7 @@
 package httplive
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"strings"
@@ -65,11 +66,21 @@ type framer struct {
 func (f *framer) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	return f.plain.Encode(item, func(c hub.Chunk, _ int) {
 		if c.Head != f.head {
-			f.head, f.wrapping = c.Head, &hub.Head{Opening: frameAll(c.Head.Opening), Resume: frameAll(c.Head.Resume), Bytes: frameAll(c.Head.Bytes)}
+			f.head, f.wrapping = c.Head, frameHead(c.Head)
 		}
 		c.Head, c.Data = f.wrapping, frameAll(c.Data)
 		emit(c, len(c.Data))
 	})
+}
+
+// frameHead returns the head in frames, its media type in one of text.
+func frameHead(h *hub.Head) *hub.Head {
+	wrapping := &hub.Head{Opening: frameAll(h.Opening), Resume: frameAll(h.Resume)}
+	if h.MediaType != "" {
+		wrapping.Bytes = frame(opText, []byte(h.MediaType))
+	}
+	wrapping.Bytes = append(wrapping.Bytes, frameAll(h.Bytes)...)
+	return wrapping
 }
 
 // frameAll returns the bytes in one binary frame; nothing stays nothing.
@@ -78,6 +89,27 @@ func frameAll(b []byte) []byte {
 		return nil
 	}
 	return frame(opBinary, b)
+}
+
+// accepted returns the response's header before a stream.
+func (m Media) accepted(head *hub.Head) []byte {
+	if head != nil && head.MediaType != "" {
+		m.ContentType = head.MediaType
+	}
+	return m.header(http.StatusOK)
+}
+
+// header returns a response's header before a body that ends with the
+// connection.
+func (m Media) header(code int) []byte {
+	header := http.Header{"Connection": {"close"}}
+	m.setHeaders(header)
+	res := http.Response{StatusCode: code, ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: -1, Close: true}
+	var b bytes.Buffer
+	if err := res.Write(&b); err != nil {
+		panic(err) // a buffer takes all
+	}
+	return b.Bytes()
 }
 
 // Status maps the hub's errors to HTTP.

@@ -4,6 +4,7 @@ import "encoding/binary"
 
 // WebSocket opcodes (RFC 6455 section 5.2).
 const (
+	opText   = 1
 	opBinary = 2
 	opClose  = 8
 	opPong   = 10

@@ -67,28 +67,12 @@ func (p player) drain() {
 	}
 }
 
-// begin writes the response's header: a WebSocket has it already.
-func (p player) begin(m Media, timeout time.Duration) error {
-	if p.ws != nil {
-		return nil
-	}
-	return p.respond(http.StatusOK, m, timeout)
-}
-
-func (p player) respond(code int, m Media, timeout time.Duration) error {
-	header := http.Header{"Connection": {"close"}}
-	m.setHeaders(header)
-	res := http.Response{StatusCode: code, ProtoMajor: 1, ProtoMinor: 1, Header: header, ContentLength: -1, Close: true}
-	if err := p.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
-		return err
-	}
-	return res.Write(p.conn)
-}
-
 // refuse answers a player that gets nothing.
 func (p player) refuse(reason error, m Media, timeout time.Duration) {
 	if p.ws == nil {
-		_ = p.respond(Status(reason), m, timeout)
+		if p.conn.SetWriteDeadline(time.Now().Add(timeout)) == nil {
+			_, _ = p.conn.Write(m.header(Status(reason)))
+		}
 		return
 	}
 	p.end(reason)

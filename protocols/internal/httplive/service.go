@@ -125,9 +125,11 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	for _, t := range v.Refused() {
 		h.log.Warn("track can't be carried", "protocol", v.Protocol, "stream", v.Stream().Name(), "codec", t.Codec)
 	}
-	if reason = p.begin(h.media, h.cfg.WriteTimeout); reason == nil {
-		reason = hub.Delivery{Conn: p.conn, Timeout: h.cfg.WriteTimeout}.Run(v, sub)
+	delivery := hub.Delivery{Conn: p.conn, Timeout: h.cfg.WriteTimeout}
+	if !ws {
+		delivery.Preamble = h.media.accepted
 	}
+	reason = delivery.Run(v, sub)
 	p.end(reason)
 }
 

@@ -1,0 +1,101 @@
+package httpmp4
+
+import (
+	"bytes"
+	"time"
+
+	"sluice/protocols/container/fmp4"
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+// holdFor is how long after a picture sound waits for the next one.
+const holdFor = 100 * time.Millisecond
+
+// accepts returns the codecs that the protocol carries; the hub makes AAC of
+// other sound.
+func accepts() hub.Codecs { return hub.Accept(fmp4.Codecs()...) }
+
+func format() hub.Format[hub.Chunk] {
+	return hub.Format[hub.Chunk]{
+		Key: "mp4",
+		New: func() hub.Encoder[hub.Chunk] { return &encoder{} },
+	}
+}
+
+// encoder turns a stream's packets into fragments.
+type encoder struct {
+	tracks    *media.Tracks
+	head      *hub.Head
+	durations fmp4.Durations
+	sequence  uint32
+	// held is sound that waits for the next picture; that one's sample comes
+	// last.
+	held      []fmp4.Sample
+	begun     bool
+	lastVideo time.Duration
+}
+
+// Encode makes one fragment of a picture and the sound held back for it, or of
+// sound alone where no picture is near.
+func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
+	p := item.Packet
+	if p == nil {
+		return e.flush(media.Audio, emit)
+	}
+	if p.Kind() == media.Data {
+		return nil
+	}
+	if item.Tracks != e.tracks {
+		if err := e.configure(*item.Tracks); err != nil {
+			return err
+		}
+		e.tracks = item.Tracks
+	}
+	if p.Kind() == media.Video || !e.begun {
+		e.begun, e.lastVideo = true, p.DTS
+	}
+	e.held = append(e.held, e.durations.Sample(p))
+	if p.Kind() == media.Audio && item.Tracks.Video != nil && p.DTS-e.lastVideo < holdFor {
+		return nil
+	}
+	return e.flush(p.Kind(), emit)
+}
+
+// flush makes a fragment of what is held.
+func (e *encoder) flush(kind media.Kind, emit func(hub.Chunk, int)) error {
+	if len(e.held) == 0 {
+		return nil
+	}
+	e.sequence++
+	data, err := fmp4.AppendFragment(nil, e.sequence, e.held)
+	if err != nil {
+		return err
+	}
+	clear(e.held)
+	e.held = e.held[:0]
+	emit(hub.Chunk{Head: e.head, Data: data, Kind: kind}, len(data))
+	return nil
+}
+
+// configure makes the head of a set of tracks. A publisher that comes back with
+// the same tracks changes nothing. Sound that is held goes on under the new head
+// unless it was in another form, of which at most one picture's worth is lost.
+func (e *encoder) configure(ts media.Tracks) error {
+	start, err := fmp4.Init(ts)
+	if err != nil {
+		return err
+	}
+	if len(e.held) > 0 && e.held[0].Packet.Track != ts.Audio {
+		clear(e.held)
+		e.held = e.held[:0]
+	}
+	if e.head != nil && bytes.Equal(e.head.Bytes, start) {
+		return nil
+	}
+	e.head = &hub.Head{Bytes: start}
+	if e.head.MediaType, err = fmp4.ContentType(ts); err != nil {
+		e.head.MediaType = "video/mp4" // the tracks may play for all that
+	}
+	return nil
+}

@@ -1,0 +1,341 @@
+package httpmp4
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"go.uber.org/goleak"
+
+	"sluice/protocols/container/fmp4"
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	avc  = &media.Track{Codec: media.H264, Config: []byte{1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68}, Width: 64, Height: 48}
+	avc2 = &media.Track{Codec: media.H264, Config: []byte{1, 0x42, 0xc0, 0x1f, 0xff, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68}, Width: 64, Height: 48}
+	aac  = &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
+	aac2 = &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x88}, SampleRate: 48000, Channels: 1}
+)
+
+// script gives items to an encoder and collects its chunks.
+type script struct {
+	t      *testing.T
+	enc    hub.Encoder[hub.Chunk]
+	tracks *media.Tracks
+	chunks []hub.Chunk
+}
+
+func (s *script) use(list ...*media.Track) {
+	ts := media.Tracks{}
+	for _, t := range list {
+		ts = ts.With(t)
+	}
+	s.tracks = &ts
+}
+
+func (s *script) encode(item hub.Item) {
+	s.t.Helper()
+	item.Tracks = s.tracks
+	err := s.enc.Encode(item, func(c hub.Chunk, size int) {
+		if size != len(c.Data) {
+			s.t.Errorf("a chunk of %d bytes is counted as %d", len(c.Data), size)
+		}
+		s.chunks = append(s.chunks, c)
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// packet encodes a packet at a time in milliseconds.
+func (s *script) packet(track *media.Track, at int) {
+	s.t.Helper()
+	d := time.Duration(at) * time.Millisecond
+	s.encode(hub.Item{Packet: &media.Packet{Track: track, DTS: d, PTS: d, Payload: []byte{0, 0, 0, 1, byte(at)}}})
+}
+
+// fragments reads the chunks as one line each: the head's number, and each
+// sample as its kind's letter and its time.
+func (s *script) fragments() string {
+	s.t.Helper()
+	var b strings.Builder
+	var heads []*hub.Head
+	for i, c := range s.chunks {
+		if len(heads) == 0 || heads[len(heads)-1] != c.Head {
+			heads = append(heads, c.Head)
+		}
+		m, err := fmp4.ParseInit(c.Head.Bytes)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		f, err := m.ParseFragment(c.Data, 0)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if int(f.Sequence) != i+1 {
+			s.t.Errorf("fragment %d has number %d", i+1, f.Sequence)
+		}
+		b.WriteByte(byte('0' + len(heads)))
+		for _, sample := range f.Samples {
+			b.WriteString(" " + sample.Packet.Kind().String()[:1] + sample.Packet.DTS.Round(time.Millisecond).String())
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func TestEncoder(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		run  func(s *script)
+		want string
+	}{
+		{"sound rides", func(s *script) {
+			s.use(avc, aac)
+			s.packet(avc, 0)
+			s.packet(aac, 1)
+			s.packet(aac, 22)
+			s.packet(avc, 40)
+		}, "1 v0s\n1 a1ms a22ms v40ms\n"},
+		{"sound alone", func(s *script) {
+			s.use(aac)
+			s.packet(aac, 0)
+			s.packet(aac, 21)
+		}, "1 a0s\n1 a21ms\n"},
+		{"pictures stand still", func(s *script) {
+			s.use(avc, aac)
+			for at := 0; at < 180; at += 20 {
+				s.packet(aac, at)
+			}
+		}, "1 a0s a20ms a40ms a60ms a80ms a100ms\n1 a120ms\n1 a140ms\n1 a160ms\n"},
+		{"the publisher leaves, and comes back the same", func(s *script) {
+			s.use(avc, aac)
+			s.packet(avc, 0)
+			s.packet(aac, 1)
+			s.encode(hub.Item{Event: hub.EventUnpublish})
+			s.encode(hub.Item{Event: hub.EventPublish})
+			again := *aac
+			s.use(avc, &again)
+			s.packet(avc, 33)
+			s.packet(&again, 34)
+			s.packet(avc, 66)
+		}, "1 v0s\n1 a1ms\n1 v33ms\n1 a34ms v66ms\n"},
+		{"the picture's form changes", func(s *script) {
+			s.use(avc, aac)
+			s.packet(avc, 0)
+			s.packet(aac, 1)
+			s.use(avc2, aac)
+			s.packet(avc2, 40)
+		}, "1 v0s\n2 a1ms v40ms\n"},
+		{"the sound's form changes", func(s *script) {
+			s.use(avc, aac)
+			s.packet(avc, 0)
+			s.packet(aac, 1)
+			s.use(avc, aac2)
+			s.packet(aac2, 22)
+			s.packet(avc, 40)
+		}, "1 v0s\n2 a22ms v40ms\n"},
+		{"script data", func(s *script) {
+			s.use(avc)
+			s.packet(&media.Track{Codec: media.Script}, 0)
+			s.packet(avc, 0)
+		}, "1 v0s\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := &script{t: t, enc: format().New()}
+			c.run(s)
+			if got := s.fragments(); got != c.want {
+				t.Errorf("fragments\n%swant\n%s", got, c.want)
+			}
+		})
+	}
+}
+
+// rig is a handler on a listener, and a publisher.
+type rig struct {
+	*httptest.Server
+	hub *hub.Hub
+	pub *hub.Publisher
+}
+
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	r := &rig{hub: hub.New(hub.DefaultConfig(), hub.Options{})}
+	handler := New(DefaultConfig(), r.hub, slog.New(slog.DiscardHandler))
+	r.Server = httptest.NewServer(handler)
+	var err error
+	if r.pub, err = r.hub.Publish(t.Context(), hub.Session{Stream: "live/a"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		handler.Stop(context.Background())
+		r.Close()
+		r.pub.Close(nil)
+		r.hub.Close()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	r.pub.Announce(avc)
+	r.pub.Announce(aac)
+	r.pub.Expect(media.Video, media.Audio)
+	for i := range 100 {
+		at := time.Duration(i) * 40 * time.Millisecond
+		for _, track := range []*media.Track{avc, aac} {
+			p := &media.Packet{Track: track, DTS: at, PTS: at, Key: track == avc && i%10 == 5, Payload: []byte{0, 0, 0, 2, byte(i), byte(track.Codec)}}
+			if err := r.pub.Write(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return r
+}
+
+// check reads the stream that a player got who came at the end: it begins at
+// the last key frame and misses nothing.
+func check(t *testing.T, b []byte) {
+	t.Helper()
+	s, err := fmp4.NewScanner(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, sound := 95, 95
+	for range 5 {
+		f, _, err := s.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sample := range f.Samples {
+			p, want := sample.Packet, &sound
+			if p.Kind() == media.Video {
+				want = &picture
+			}
+			if got := int(p.Payload[4]); got != *want || p.DTS != time.Duration(got)*40*time.Millisecond || p.Key != (got == 95 && p.Kind() == media.Video) {
+				t.Errorf("%v %d at %v, key %v; want %d", p.Kind(), got, p.DTS, p.Key, *want)
+			}
+			*want++
+		}
+	}
+	if picture != 100 || sound != 99 {
+		t.Errorf("the last is picture %d, sound %d", picture-1, sound-1)
+	}
+}
+
+const mediaType = `video/mp4; codecs="avc1.42c01e,mp4a.40.2"`
+
+// size is that of the stream that a player gets who came at the end, but for
+// the sound that waits for a picture.
+func size(t *testing.T, r *rig) int {
+	t.Helper()
+	v, err := r.hub.Play(t.Context(), hub.Session{Stream: "live/a"}, accepts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close(nil)
+	sub := hub.Subscribe(v, format())
+	defer sub.Close()
+	n := 0
+	for units := 0; units < 5; {
+		if err := sub.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		chunks := make([]hub.Chunk, 5-units)
+		got, _ := sub.Read(chunks)
+		for _, c := range chunks[:got] {
+			if n == 0 {
+				n = len(c.Head.Bytes)
+			}
+			n += len(c.Data)
+		}
+		units += got
+	}
+	return n
+}
+
+func TestHTTP(t *testing.T) {
+	r := newRig(t)
+	res, err := http.Get(r.URL + "/live/a.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got := res.Header.Get("Content-Type"); res.StatusCode != http.StatusOK || got != mediaType {
+		t.Fatalf("%s, %s", res.Status, got)
+	}
+	b := make([]byte, size(t, r))
+	if _, err := io.ReadFull(res.Body, b); err != nil {
+		t.Fatal(err)
+	}
+	check(t, b)
+}
+
+func TestWebSocket(t *testing.T) {
+	r := newRig(t)
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(r.URL, "http")+"/live/a.mp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	kind, b, err := ws.ReadMessage()
+	if err != nil || kind != websocket.TextMessage || string(b) != mediaType {
+		t.Fatalf("first message %d, %q, %v", kind, b, err)
+	}
+	var all []byte
+	for i, first := range []string{"ftyp", "moof", "moof", "moof", "moof", "moof"} {
+		kind, b, err := ws.ReadMessage()
+		if err != nil || kind != websocket.BinaryMessage {
+			t.Fatalf("message %d: kind %d, %v", i, kind, err)
+		}
+		if box, _, err := fmp4.NextBox(b); err != nil || box.Type != first {
+			t.Fatalf("message %d begins with %q, %v", i, box.Type, err)
+		}
+		all = append(all, b...)
+	}
+	check(t, all)
+}
+
+func TestRefusals(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []struct {
+		method, path string
+		want         int
+	}{
+		{http.MethodGet, "/live/..%2fx.mp4", 400},
+		{http.MethodPost, "/live/a.mp4", 405},
+		{http.MethodHead, "/live/a.mp4", 200},
+	} {
+		req, err := http.NewRequest(c.method, r.URL+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != c.want {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, res.StatusCode, c.want)
+		}
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	e := format().New()
+	ts := media.Tracks{Video: avc}
+	item := hub.Item{Packet: &media.Packet{Track: avc, Payload: make([]byte, 8000)}, Tracks: &ts}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := e.Encode(item, func(hub.Chunk, int) {}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
