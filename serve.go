@@ -19,6 +19,7 @@ import (
 	"sluice/server/httpd"
 	"sluice/server/hub"
 	"sluice/server/record"
+	"sluice/server/relay"
 	"sluice/server/tlscert"
 	"sluice/server/transcode"
 	"sluice/webrtc"
@@ -44,7 +45,9 @@ type gateway struct {
 	// recordAPI answers on the API's listener.
 	recordAPI httpd.Slot
 	engine    atomic.Pointer[webrtc.Service]
-	recorder  atomic.Pointer[record.Service]
+
+	relay    *relay.Service
+	recorder atomic.Pointer[record.Service]
 }
 
 // serve runs the server until ctx is done.

@@ -37,6 +37,7 @@ func (g *gateway) units(cfg conf.Config) []server.Unit {
 		g.recordUnit(cfg.Record),
 		unit("http", cfg.HTTP, g.startHTTP),
 		unit("api", cfg.API, g.startAPI),
+		g.relayUnit(cfg.Relay),
 	}
 	if g.demo {
 		list = append(list, unit("demo", struct{}{}, func(struct{}) (server.Running, error) {

@@ -14,6 +14,7 @@ import (
 	"sluice/server/httpd"
 	"sluice/server/hub"
 	"sluice/server/record"
+	"sluice/server/relay"
 	"sluice/server/tlscert"
 	"sluice/server/transcode"
 	"sluice/signaling"
@@ -35,6 +36,7 @@ type Config struct {
 	WebRTC    webrtc.Config    `yaml:"webrtc"`
 	Signaling signaling.Config `yaml:"signaling"`
 	Transcode transcode.Config `yaml:"transcode"`
+	Relay     relay.Config     `yaml:"relay"`
 	Record    record.Config    `yaml:"record"`
 	API       api.Config       `yaml:"api"`
 }
@@ -61,6 +63,7 @@ func Default() Config {
 		WebRTC:    webrtc.DefaultConfig(),
 		Signaling: signaling.DefaultConfig(),
 		Transcode: transcode.DefaultConfig(),
+		Relay:     relay.DefaultConfig(),
 		Record:    record.DefaultConfig(),
 		API:       api.DefaultConfig(),
 	}
@@ -86,6 +89,7 @@ func (c Config) Validate() error {
 		{"webrtc", c.WebRTC},
 		{"signaling", c.Signaling},
 		{"transcode", c.Transcode},
+		{"relay", c.Relay},
 		{"record", c.Record},
 		{"api", c.API},
 	} {
