@@ -39,24 +39,33 @@ func dialRTMP(addr string, secure bool) (*rawRTMP, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := shakeRTMP(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
 	r := &rawRTMP{Conn: conn, ended: make(chan struct{})}
+	go r.listen()
+	return r, nil
+}
+
+// shakeRTMP performs the simple handshake.
+func shakeRTMP(conn net.Conn) error {
 	hello := make([]byte, 1+1536)
 	_, _ = rand.Read(hello[9:])
 	hello[0] = 3
 	answer := make([]byte, handshakeSize)
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	if _, err = conn.Write(hello); err == nil {
+	_, err := conn.Write(hello)
+	if err == nil {
 		_, err = io.ReadFull(conn, answer)
 	}
 	if err == nil {
 		_, err = conn.Write(answer[1 : 1+1536])
 	}
 	if err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("handshake: %w", err)
+		return fmt.Errorf("handshake: %w", err)
 	}
-	go r.listen()
-	return r, nil
+	return nil
 }
 
 func dial(addr string, secure bool) (net.Conn, error) {
@@ -172,6 +181,12 @@ func amf(b []byte, v any) []byte {
 		return text(append(b, 2), v)
 	case float64:
 		return binary.BigEndian.AppendUint64(append(b, 0), math.Float64bits(v))
+	case []string:
+		b = binary.BigEndian.AppendUint32(append(b, 10), uint32(len(v)))
+		for _, s := range v {
+			b = amf(b, s)
+		}
+		return b
 	case map[string]any:
 		b = append(b, 3)
 		for key, value := range v {

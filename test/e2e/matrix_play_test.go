@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A capture is a player at work.
+type capture struct {
+	file     string
+	pictures func() int    // how many have come
+	stop     func()        // ends it; the file is whole then
+	said     func() string // its complaints
+	done     func() bool   // it has ended
+}
+
+// An outlet is one way to play a stream.
+type outlet struct {
+	name string
+	// passes are the codecs that go out as they are; any other sound goes out as
+	// sound. A picture that is not listed is left out.
+	passes []string
+	sound  string
+	drops  bool    // B pictures are left out for this player
+	settle float64 // see want
+	record func(t *testing.T, g *gateway, stream string, w want) *capture
+}
+
+// want says how a medium comes out.
+func (o outlet) want(m medium) want {
+	w := want{bframes: m.bframes, drops: o.drops && m.bframes > 0, settle: o.settle, runs: 2, audio: o.sound}
+	for _, c := range o.passes {
+		if c == m.video {
+			w.video = c
+		}
+		if c == m.audio {
+			w.audio, w.passed = c, true
+		}
+	}
+	return w
+}
+
+// progress is a line of ffmpeg's -progress.
+var progress = regexp.MustCompile(`(?m)^[a-z_0-9]+=.*\n?`)
+
+// playFFmpeg plays with ffmpeg, which writes every packet as it is, with the time
+// that the stream gives it.
+func playFFmpeg(url func(g *gateway, stream string) string, options ...string) func(*testing.T, *gateway, string, want) *capture {
+	return func(t *testing.T, g *gateway, stream string, w want) *capture {
+		t.Helper()
+		file := filepath.Join(t.TempDir(), "recorded.nut")
+		args := []string{"-hide_banner", "-nostdin", "-v", "warning", "-progress", "pipe:1", "-stats_period", "0.2"}
+		args = append(append(args, options...), "-copyts", "-i", url(g, stream), "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-copyinkf")
+		if w.audio == "aac" {
+			args = append(args, "-bsf:a", "aac_adtstoasc")
+		}
+		ff := background(t, "ffmpeg", append(args, "-f", "nut", file)...)
+		done := func() bool {
+			select {
+			case <-ff.done:
+				return true
+			default:
+				return false
+			}
+		}
+		return &capture{
+			file: file, done: done,
+			said: func() string { return progress.ReplaceAllString(ff.log.String(), "") },
+			pictures: func() int {
+				text := ff.log.String()
+				i := strings.LastIndex(text, "frame=")
+				if i < 0 {
+					return 0
+				}
+				line, _, _ := strings.Cut(text[i+len("frame="):], "\n")
+				n, _ := strconv.Atoi(strings.TrimSpace(line))
+				return n
+			},
+			stop: func() {
+				_ = ff.cmd.Process.Signal(os.Interrupt)
+				select {
+				case <-ff.done:
+				case <-time.After(5 * time.Second):
+					ff.kill()
+				}
+			},
+		}
+	}
+}
