@@ -86,6 +86,7 @@ func TestServe(t *testing.T) {
 	config := func(more string) {
 		text := "http: {listen: '127.0.0.1:0', listen_tls: '127.0.0.1:0'}\n" +
 			"rtmp: {listen: '127.0.0.1:0', listen_tls: ''}\n" +
+			"rtsp: {listen: '127.0.0.1:0', listen_tls: ''}\n" +
 			"webrtc: {listen_udp: '127.0.0.1:0', listen_tcp: ''}\n" +
 			"api: {listen: ''}\n" + more
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -41,7 +41,7 @@ type gateway struct {
 	demo  bool
 
 	// What answers on the shared HTTP listeners.
-	flv, ts, mp4, whip, records httpd.Slot
+	flv, ts, mp4, rtsp, whip, records httpd.Slot
 	// recordAPI answers on the API's listener.
 	recordAPI httpd.Slot
 	engine    atomic.Pointer[webrtc.Service]
@@ -152,13 +152,14 @@ func printURLs(w io.Writer, cfg conf.Config, demo bool) {
 		}
 		return addr
 	}
-	page, rtmp := "http://"+host(cfg.HTTP.Listen), "rtmp://"+host(cfg.RTMP.Listen)
+	page, rtmp, rtsp := "http://"+host(cfg.HTTP.Listen), "rtmp://"+host(cfg.RTMP.Listen), "rtsp://"+host(cfg.RTSP.Listen)
 	for _, line := range [][2]string{
 		{"what is live", page + "/"},
 		{"watch in a browser", page + "/" + name},
 		{"publish from a browser", page + "/live/test110/publish"},
 		{"publish with OBS or ffmpeg", rtmp + "/live/test110"},
 		{"play by RTMP", rtmp + "/" + name},
+		{"play by RTSP", rtsp + "/" + name},
 		{"play by HTTP-FLV", page + "/" + name + ".flv"},
 		{"play as fragmented MP4", page + "/" + name + ".mp4"},
 	} {

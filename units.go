@@ -12,6 +12,7 @@ import (
 	"sluice/protocols/httpmp4"
 	"sluice/protocols/httpts"
 	"sluice/protocols/rtmp"
+	"sluice/protocols/rtsp"
 	"sluice/server"
 	"sluice/server/api"
 	"sluice/server/demo"
@@ -34,6 +35,7 @@ func (g *gateway) units(cfg conf.Config) []server.Unit {
 		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
 			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
 		}),
+		unit("rtsp", cfg.RTSP, g.startRTSP),
 		g.recordUnit(cfg.Record),
 		unit("http", cfg.HTTP, g.startHTTP),
 		unit("api", cfg.API, g.startAPI),
@@ -84,6 +86,18 @@ func (g *gateway) startMP4(cfg httpmp4.Config) (server.Running, error) {
 	}), nil
 }
 
+func (g *gateway) startRTSP(cfg rtsp.Config) (server.Running, error) {
+	s, err := rtsp.Start(cfg, g.cert.TLS(), g.hub, g.log)
+	if err != nil {
+		return nil, err
+	}
+	g.rtsp.Set(s)
+	return stopper(func(ctx context.Context) error {
+		g.rtsp.Set(nil)
+		return s.Stop(ctx)
+	}), nil
+}
+
 type webrtcConfig struct {
 	engine    webrtc.Config
 	signaling signaling.Config
@@ -128,7 +142,7 @@ func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	// Every path that names a stream is a page, so the pages come last.
-	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.flv, &g.ts, &g.mp4, pages}, g.log)
+	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.flv, &g.ts, &g.mp4, &g.rtsp, pages}, g.log)
 }
 
 func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {
