@@ -65,7 +65,7 @@ func TestReadWrite(t *testing.T) {
 			if got := string(write(item)); got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
-			if _, err := r.Read(); err != io.EOF {
+			if _, err := r.Read(); !errors.Is(err, io.EOF) {
 				t.Errorf("after it: %v", err)
 			}
 		})
@@ -75,7 +75,7 @@ func TestReadWrite(t *testing.T) {
 		var got []byte
 		for {
 			item, err := r.Read()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			} else if err != nil {
 				t.Fatal(err)
