@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 
 	"sluice/protocols/rtmp"
+	"sluice/protocols/rtsp"
 	"sluice/server"
 	"sluice/server/relay"
 )
@@ -20,7 +21,19 @@ func relaySchemes() map[string]relay.Scheme {
 			return rtmp.Push(ctx, rtmpClient(j.Options), j.URL, j.Hub, j.Session, j.Log)
 		},
 	}
-	return map[string]relay.Scheme{"rtmp": byRTMP, "rtmps": byRTMP}
+	byRTSP := relay.Scheme{
+		Pull: func(ctx context.Context, j relay.Job) error {
+			return rtsp.Pull(ctx, rtspClient(j.Options), j.URL, j.Hub, j.Session, j.Log)
+		},
+		Push: func(ctx context.Context, j relay.Job) error {
+			return rtsp.Push(ctx, rtspClient(j.Options), j.URL, j.Hub, j.Session, j.Log)
+		},
+	}
+	return map[string]relay.Scheme{"rtmp": byRTMP, "rtmps": byRTMP, "rtsp": byRTSP, "rtsps": byRTSP}
+}
+
+func rtspClient(o relay.Options) *rtsp.Client {
+	return &rtsp.Client{Lower: rtsp.Lower(o.Transport), TLS: relayTLS(o)}
 }
 
 func rtmpClient(o relay.Options) *rtmp.Client {

@@ -126,6 +126,12 @@ func (s *ClientSession) Record(lower Lower) error {
 	if err := s.setup(lower, media, wire.ModeRecord); err != nil {
 		return err
 	}
+	// A Source numbers its tracks as their control attributes do.
+	for _, l := range s.conn.links {
+		if t := parseTarget("/" + s.description.Media[l.track].Control).Track; t >= 0 {
+			l.track = t
+		}
+	}
 	return s.begin(wire.Record)
 }
 

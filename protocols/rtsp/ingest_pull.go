@@ -51,7 +51,7 @@ func pull(ctx context.Context, c *Client, lower Lower, url string, h *hub.Hub, s
 		return err
 	}
 	err = s.Receive(in)
-	if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) { // it said goodbye
 		err = nil
 	}
 	in.Close(err)

@@ -200,7 +200,7 @@ func TestPush(t *testing.T) {
 		a, b := publish("live/a"), publish("apart/b")
 		r.expect(t, "one stream of two matches", r.push, 1, 0)
 		a.Close(nil)
-		time.Sleep(20 * time.Second)
+		time.Sleep(5 * time.Second)
 		a = publish("live/a")
 		r.expect(t, "the publisher came back", r.push, 1, 0)
 		a.Close(nil)

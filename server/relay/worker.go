@@ -15,6 +15,9 @@ import (
 // soon again.
 const steady = 10 * time.Second
 
+// pushGrace is how long a push waits for a publisher that has left.
+const pushGrace = 10 * time.Second
+
 // lookEvery is how often the number of viewers is looked at where nothing says that
 // it has changed.
 const lookEvery = time.Second
@@ -54,7 +57,7 @@ func (s *Service) newPush(k pushKey, cfg Config, w *worker) *relay {
 		st := s.hub.Find(k.name)
 		return st != nil && st.Publisher() != nil
 	}
-	r.linger = cfg.RetryMax // the protocol's own patience ends first
+	r.linger = pushGrace
 	return s.relay(r, expand(k.URL, k.name), k.Options, cfg, w)
 }
 

@@ -100,7 +100,7 @@ func appendLine(dst []byte, parts ...string) []byte {
 	for _, s := range parts {
 		for i := range len(s) {
 			c := s[i]
-			if (c < ' ' && c != '\t') || c == 0x7f {
+			if isControl(c) {
 				c = ' '
 			}
 			dst = append(dst, c)
@@ -108,3 +108,5 @@ func appendLine(dst []byte, parts ...string) []byte {
 	}
 	return append(dst, "\r\n"...)
 }
+
+func isControl(c byte) bool { return (c < ' ' && c != '\t') || c == 0x7f }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"strconv"
@@ -148,7 +149,13 @@ func (r *Reader) line(tooLong Status) (string, error) {
 	if r.head += len(b); r.head > MaxHead {
 		return "", &Error{Status: EntityTooLarge, Reason: "a header is longer than " + strconv.Itoa(MaxHead) + " bytes"}
 	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+	b = bytes.TrimRight(b, "\r\n")
+	for i, c := range b {
+		if isControl(c) {
+			b[i] = ' ' // as it would be written
+		}
+	}
+	return string(b), nil
 }
 
 // fields reads the fields up to the empty line.

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -102,7 +103,7 @@ func parseTransport(s string) (Transport, error) {
 // parseSpec reads "RTP/AVP" and "RTP/AVP/TCP".
 func (t *Transport) parseSpec(s string) error {
 	parts := strings.Split(strings.ToUpper(s), "/")
-	if len(parts) < 2 || len(parts) > 3 {
+	if len(parts) < 2 || len(parts) > 3 || slices.ContainsFunc(parts, func(p string) bool { return !isToken(p) }) {
 		return malformed("%.40q is no transport", s)
 	}
 	t.Profile, t.Lower = parts[0]+"/"+parts[1], UDP
