@@ -130,3 +130,57 @@ func HasB(payload []byte) bool {
 	}
 	return false
 }
+
+// seiRecoveryPoint is the payloadType of a recovery point (D.1.8).
+const seiRecoveryPoint = 6
+
+// IsRecovery reports whether the payload (4-byte lengths) holds a picture of I
+// slices at which its SEI says that decoding can start with right pictures at
+// once (recovery_frame_cnt 0, D.2.8): the start of an open group of pictures.
+// Pictures that are shown before it may not decode.
+func IsRecovery(payload []byte) bool {
+	recovery := false
+	for u := range nal.Units(payload) {
+		switch t := TypeOf(u); {
+		case t == TypeSEI:
+			recovery = recovery || hasRecovery(u[1:])
+		case t.IsSlice():
+			if s, err := ParseSlice(u); !recovery || err != nil || s.Type != SliceI {
+				return false
+			}
+		}
+	}
+	return recovery
+}
+
+// hasRecovery looks for a recovery point among the messages of an SEI unit
+// (7.3.2.3.1).
+func hasRecovery(sei []byte) bool {
+	const maxSEI = 1024 // recovery points stand near the start
+	b := nal.Unescape(make([]byte, 0, min(len(sei), maxSEI)), sei, maxSEI)
+	for len(b) > 2 {
+		kind, n := seiValue(b)
+		size, m := seiValue(b[n:])
+		if n+m+size > len(b) {
+			return false
+		}
+		if b = b[n+m:]; kind == seiRecoveryPoint {
+			r := bits.NewReader(b[:size])
+			return r.UE() == 0 && r.Err() == nil
+		}
+		b = b[size:]
+	}
+	return false
+}
+
+// seiValue reads a number in bytes of 255 and a last one below it, and returns
+// how many these are.
+func seiValue(b []byte) (v, n int) {
+	for n < len(b) {
+		v += int(b[n])
+		if n++; b[n-1] < 255 {
+			break
+		}
+	}
+	return v, n
+}

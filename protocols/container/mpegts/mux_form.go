@@ -137,14 +137,14 @@ func (f *form) measurePicture(head []byte, p *media.Packet) (_ []byte, size int,
 	var seen setKinds
 	own := false
 	for u := range nal.Units(p.Payload) {
-		if size == 0 && !own && f.delimits(u) {
+		if size == 0 && !own && delimits(p.Track.Codec, u) {
 			head = append(append(head, startCode...), u...)
 			own = true
 			continue
 		}
 		size += len(startCode) + len(u)
 		if p.Key {
-			seen |= f.setKind(u)
+			seen |= setKindOf(p.Track.Codec, u)
 		}
 	}
 	if size == 0 {
@@ -153,7 +153,7 @@ func (f *form) measurePicture(head []byte, p *media.Packet) (_ []byte, size int,
 	if !own {
 		head = append(head, f.delimiter...)
 	}
-	if p.Key && seen != f.allSets() {
+	if p.Key && seen != allSets(p.Track.Codec) {
 		head = append(head, f.sets...)
 	}
 	return head, size, nil
@@ -168,7 +168,7 @@ func (f *form) writePayload(w *writer, payload []byte) {
 	}
 	first := true
 	for u := range nal.Units(payload) {
-		if !first || !f.delimits(u) {
+		if !first || !delimits(f.track.Codec, u) {
 			w.write(startCode)
 			w.write(u)
 		}
@@ -177,8 +177,8 @@ func (f *form) writePayload(w *writer, payload []byte) {
 }
 
 // delimits reports whether the unit is an access unit delimiter.
-func (f *form) delimits(unit []byte) bool {
-	if f.track.Codec == media.H264 {
+func delimits(c media.Codec, unit []byte) bool {
+	if c == media.H264 {
 		return h264.TypeOf(unit) == h264.TypeAUD
 	}
 	return h265.TypeOf(unit) == h265.TypeAUD
@@ -193,10 +193,7 @@ const (
 	setPPS
 )
 
-// setKind returns the kind of parameter set that the unit is, or none.
-func (f *form) setKind(unit []byte) setKinds { return setKindOf(f.track.Codec, unit) }
-
-// setKindOf is setKind of a codec.
+// setKindOf returns the kind of parameter set that the unit is, or none.
 func setKindOf(c media.Codec, unit []byte) setKinds {
 	if c == media.H264 {
 		switch h264.TypeOf(unit) {
@@ -219,8 +216,8 @@ func setKindOf(c media.Codec, unit []byte) setKinds {
 }
 
 // allSets returns the kinds that a key frame needs.
-func (f *form) allSets() setKinds {
-	if f.track.Codec == media.H264 {
+func allSets(c media.Codec) setKinds {
+	if c == media.H264 {
 		return setSPS | setPPS
 	}
 	return setVPS | setSPS | setPPS

@@ -1,0 +1,297 @@
+package mpegts
+
+import (
+	"bytes"
+	"fmt"
+	"iter"
+	"time"
+
+	"sluice/protocols/codec/h264"
+	"sluice/protocols/codec/h265"
+	"sluice/protocols/codec/nal"
+	"sluice/server/media"
+)
+
+const (
+	// largePES is the size from which a PES packet may have been cut for its
+	// 16-bit length, so that its picture may go on in the next one.
+	largePES = 60000
+	// maxMarks bounds the PES packets of a picture, and maxUnits its NAL units.
+	maxMarks = 4096
+	maxUnits = 8192
+
+	defaultStep = 40 * time.Millisecond
+)
+
+// pictures is the sink of H264 and H265.
+type pictures struct {
+	d     *Demuxer
+	kind  media.Codec
+	track *media.Track
+
+	es      []byte // a byte stream that waits for the start of the next picture
+	marks   []mark // the PES packets in it
+	carries bool   // the stream's pictures go on from one PES packet to the next
+	units   [][]byte
+
+	interlaced bool // pictures may be fields
+
+	wait    bool          // for a key frame
+	leading bool          // pictures that are shown before shown refer to what was lost
+	shown   time.Duration // PTS of the key frame
+	last    mark          // times of the picture before
+	step    time.Duration // between pictures in decoding order
+}
+
+// mark is a PES packet in the byte stream.
+type mark struct {
+	at       int
+	known    bool // it has times
+	dts, pts time.Duration
+}
+
+func newPictures(d *Demuxer, c media.Codec) *pictures {
+	return &pictures{d: d, kind: c, wait: true, step: defaultStep}
+}
+
+func (s *pictures) codec() media.Codec    { return s.kind }
+func (s *pictures) inForce() *media.Track { return s.track }
+
+// peek lets the waiting picture out as soon as the next one begins.
+func (s *pictures) peek(start []byte) {
+	if len(s.es) > 0 && s.begins(start) {
+		s.flush()
+	}
+}
+
+func (s *pictures) push(h pesHeader, data []byte, sized bool) {
+	if len(data) == 0 {
+		return
+	}
+	if len(s.es) > 0 {
+		if s.begins(data) {
+			s.flush()
+		} else {
+			s.carries = true
+		}
+	}
+	if len(s.es)+len(data) > s.d.maxPicture || len(s.marks) == maxMarks {
+		s.d.fail(fmt.Errorf("%w: picture over %d bytes or %d PES packets", ErrTooLarge, s.d.maxPicture, maxMarks))
+		s.lose()
+		return
+	}
+	m := mark{at: len(s.es), known: h.hasPTS}
+	if h.hasPTS {
+		m.dts = s.d.clock.unwrap(h.dts)
+		m.pts = s.d.clock.unwrap(h.pts)
+	}
+	s.marks = append(s.marks, m)
+	s.es = append(s.es, data...)
+	if sized && !s.carries && len(data) < largePES {
+		s.flush()
+	}
+}
+
+func (s *pictures) lose() {
+	s.es, s.marks = s.es[:0], s.marks[:0]
+	s.wait = true
+}
+
+// begins reports whether the data starts a picture other than the waiting one.
+func (s *pictures) begins(data []byte) bool {
+	data = bytes.TrimLeft(data, "\x00")
+	if len(data) < 4 || data[0] != 1 {
+		return false
+	}
+	return s.starts(data[1:]) && s.hasSlice(s.es)
+}
+
+// starts reports whether a unit can only be the first of a picture, when there
+// is a slice before it (H.264 7.4.1.2.3, H.265 7.4.2.4.4).
+func (s *pictures) starts(unit []byte) bool {
+	if s.kind == media.H265 {
+		switch t := h265.TypeOf(unit); {
+		case t.IsSlice():
+			return len(unit) > h265.HeaderSize && unit[h265.HeaderSize]&0x80 != 0 // first_slice_segment_in_pic_flag
+		default:
+			return t >= h265.TypeVPS && t <= h265.TypeAUD || t == h265.TypeSEIPrefix ||
+				t >= 41 && t <= 44 || t >= 48 && t <= 55 // reserved and unspecified ones
+		}
+	}
+	switch t := h264.TypeOf(unit); {
+	case t.IsSlice():
+		// first_mb_in_slice is 0: a code of one bit. Data partitions B and C
+		// start with something else.
+		return t != h264.TypeDataB && t != h264.TypeDataB+1 && len(unit) > 1 && unit[1]&0x80 != 0
+	default:
+		return t >= h264.TypeSEI && t <= h264.TypeAUD || t >= h264.TypePrefix && t <= 18
+	}
+}
+
+// hasSlice reports whether a byte stream holds a slice.
+func (s *pictures) hasSlice(es []byte) bool {
+	for {
+		i := bytes.Index(es, startCode[1:])
+		if i < 0 {
+			return false
+		}
+		if es = es[i+3:]; s.isSlice(es) {
+			return true
+		}
+	}
+}
+
+func (s *pictures) isSlice(unit []byte) bool {
+	if s.kind == media.H265 {
+		return h265.TypeOf(unit).IsSlice()
+	}
+	return h264.TypeOf(unit).IsSlice()
+}
+
+// units iterates over the units of a byte stream, each with the place of its
+// start code.
+func units(es []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		const size = 3
+		code := startCode[1:]
+		at := bytes.Index(es, code)
+		for at >= 0 {
+			unit, next := es[at+size:], -1
+			if n := bytes.Index(unit, code); n >= 0 {
+				unit, next = unit[:n], at+size+n
+			}
+			if unit = bytes.TrimRight(unit, "\x00"); len(unit) > 0 && !yield(at, unit) {
+				return
+			}
+			at = next
+		}
+	}
+}
+
+// flush makes packets of the pictures that wait.
+func (s *pictures) flush() {
+	begin, slice, count, marks := 0, false, 0, s.marks
+	s.units = s.units[:0]
+	for at, u := range units(s.es) {
+		if slice && s.starts(u) && !s.secondField(u) {
+			s.deliver(markOf(&marks, begin))
+			s.units, begin, slice = s.units[:0], at, false
+		}
+		if count++; count > maxUnits {
+			s.d.fail(fmt.Errorf("%w: over %d NAL units", ErrTooLarge, maxUnits))
+			s.lose()
+			return
+		}
+		if len(s.units) == 0 {
+			begin = at
+		}
+		slice = slice || s.isSlice(u)
+		s.units = append(s.units, u)
+	}
+	if slice {
+		s.deliver(markOf(&marks, begin))
+	}
+	clear(s.units)
+	s.es, s.marks = s.es[:0], s.marks[:0]
+}
+
+// markOf takes off the marks those up to a picture's place and returns the last
+// one: a PES packet's times are those of the first picture that begins in it
+// (2.4.3.7).
+func markOf(marks *[]mark, at int) (m mark) {
+	list := *marks
+	for len(list) > 0 && list[0].at <= at {
+		m, list = list[0], list[1:]
+	}
+	*marks = list
+	return m
+}
+
+// secondField reports whether a slice that starts a picture by itself, with no
+// delimiter, is the other field of the frame at hand.
+func (s *pictures) secondField(unit []byte) bool {
+	return s.interlaced && h264.TypeOf(unit).IsSlice()
+}
+
+// deliver makes the packet of a picture's units.
+func (s *pictures) deliver(m mark) {
+	size, sets := 0, setKinds(0)
+	for _, u := range s.units {
+		if !delimits(s.kind, u) {
+			size += nal.LengthSize + len(u)
+		}
+		sets |= setKindOf(s.kind, u)
+	}
+	payload := make([]byte, 0, size)
+	for _, u := range s.units {
+		if !delimits(s.kind, u) {
+			payload = nal.Append(payload, u)
+		}
+	}
+	if sets == allSets(s.kind) {
+		s.configure(payload)
+	}
+	if m = s.time(m); !m.known {
+		return
+	}
+	key := s.isKey(payload)
+	switch {
+	case s.track == nil || s.wait && !key:
+		return
+	case s.wait:
+		s.wait, s.leading, s.shown = false, true, m.pts
+	case s.leading && (key || m.pts >= s.shown):
+		s.leading = false
+	case s.leading && (s.kind == media.H264 || h265.IsRASL(payload)):
+		return
+	}
+	s.d.emit(Event{Packet: &media.Packet{Track: s.track, DTS: m.dts, PTS: m.pts, Key: key, Payload: payload}})
+}
+
+// time completes a picture's times. One that has none of its own is a picture
+// later than the one before.
+func (s *pictures) time(m mark) mark {
+	if m.known {
+		m.pts = max(m.pts, m.dts)
+		if d := m.dts - s.last.dts; s.last.known && d > 0 && d < time.Second {
+			s.step = d
+		}
+	} else if s.last.known {
+		m = mark{known: true, dts: s.last.dts + s.step, pts: s.last.pts + s.step}
+	}
+	s.last = m
+	return m
+}
+
+// configure takes the parameter sets of a picture into force.
+func (s *pictures) configure(payload []byte) {
+	configOf, trackOf := h264.ConfigOf, h264.Track
+	if s.kind == media.H265 {
+		configOf, trackOf = h265.ConfigOf, h265.Track
+	}
+	config := configOf(payload)
+	if config == nil || s.track != nil && bytes.Equal(config, s.track.Config) {
+		return
+	}
+	t, err := trackOf(config)
+	if err != nil {
+		return
+	}
+	s.interlaced = false
+	if c, err := h264.ParseConfig(config); s.kind == media.H264 && err == nil {
+		sps, err := h264.ParseSPS(c.SPS[0])
+		s.interlaced = err == nil && sps.Interlaced
+	}
+	s.track = t
+	s.d.emit(Event{Track: t})
+}
+
+// isKey reports whether decoding can start at the picture: at what the codec says,
+// and in H264 at a picture of I slices whose recovery point is itself, by which
+// broadcasters start their groups.
+func (s *pictures) isKey(payload []byte) bool {
+	if s.kind == media.H265 {
+		return h265.IsKey(payload)
+	}
+	return h264.IsKey(payload) || h264.IsRecovery(payload)
+}
