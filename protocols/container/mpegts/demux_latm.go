@@ -40,7 +40,7 @@ func (p *latmParser) parse(b []byte) (frame, error) {
 	if b[0] != loasSync || b[1]&0xe0 != 0xe0 {
 		return frame{}, errors.New("no LOAS sync word")
 	}
-	b, err := whole(b, loasHeader+int(b[1]&0x1f)<<8|int(b[2]))
+	b, err := whole(b, loasHeader+(int(b[1]&0x1f)<<8|int(b[2])))
 	if err != nil {
 		return frame{}, err
 	}
