@@ -2,7 +2,6 @@ package record
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"sluice/protocols/container/fmp4"
@@ -44,7 +43,8 @@ type form struct {
 	// folder says that a take is a folder of files.
 	folder  bool
 	accepts hub.Codecs
-	// create starts a take at a path that is free.
+	// create starts a take at a path that is free; what it makes has the suffix
+	// until it is finished.
 	create func(s *storage, name string, ts media.Tracks) (muxer, error)
 	// recover makes a take whole that was left unfinished; name is without the
 	// suffix. A take with nothing in it is an errNothing.
@@ -68,22 +68,14 @@ var forms = map[Format]form{
 	},
 	MPEGTS: {ext: ".ts", accepts: hub.Accept(mpegts.Codecs()...), create: createTS, recover: recoverTS},
 	FMP4:   {ext: ".mp4", accepts: hub.Accept(fmp4.Codecs()...), create: createMP4, recover: recoverMP4},
+	HLS:    {ext: ".hls", folder: true, accepts: hub.Accept(mpegts.Codecs()...), create: createHLS, recover: recoverHLS},
 }
 
 func (f Format) check() error {
 	if _, ok := forms[f]; !ok {
-		return fmt.Errorf("%q is none of %s", string(f), strings.Join(formatNames(), ", "))
+		return fmt.Errorf("%q is none of %s, %s, %s, %s", string(f), FLV, MPEGTS, FMP4, HLS)
 	}
 	return nil
-}
-
-func formatNames() (list []string) {
-	for _, f := range []Format{FLV, MPEGTS, FMP4, HLS} {
-		if _, ok := forms[f]; ok {
-			list = append(list, string(f))
-		}
-	}
-	return list
 }
 
 func (f Format) ext() string  { return forms[f].ext }
