@@ -114,20 +114,13 @@ func (j *job) read(v *hub.Viewer, sub *hub.Subscription[hub.Item]) error {
 	due := time.Now().Add(tick)
 	for {
 		err := waitUntil(v.Context(), sub, due)
-		switch {
-		case v.Context().Err() != nil:
+		if v.Context().Err() != nil {
+			j.take(sub, batch) // what is there already
 			return context.Cause(v.Context())
+		}
+		switch {
 		case err == nil:
-			n, skipped := sub.Read(batch)
-			if skipped > 0 {
-				j.gap(skipped)
-			}
-			for _, item := range batch[:n] {
-				if p := item.Packet; p != nil {
-					j.packet(p, *item.Tracks)
-				}
-			}
-			clear(batch[:n])
+			j.take(sub, batch)
 		case !errors.Is(err, context.DeadlineExceeded):
 			return err
 		}
@@ -141,6 +134,20 @@ func (j *job) read(v *hub.Viewer, sub *hub.Subscription[hub.Item]) error {
 			}
 		}
 	}
+}
+
+// take records what can be read without waiting, a batch at most.
+func (j *job) take(sub *hub.Subscription[hub.Item], batch []hub.Item) {
+	n, skipped := sub.Read(batch)
+	if skipped > 0 {
+		j.gap(skipped)
+	}
+	for _, item := range batch[:n] {
+		if p := item.Packet; p != nil {
+			j.packet(p, *item.Tracks)
+		}
+	}
+	clear(batch[:n])
 }
 
 // waitUntil waits for something to read, or until the given time.
