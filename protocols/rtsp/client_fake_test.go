@@ -15,8 +15,8 @@ import (
 	"sluice/protocols/rtsp/wire"
 )
 
-// script is how a fake server behaves: what real ones do that ours does not.
-type script struct {
+// fakeScript is how a fake server behaves: what real ones do that ours does not.
+type fakeScript struct {
 	login    wire.Login // asked for where not empty
 	strongly bool       // by SHA-256 only
 	redirect string     // of DESCRIBE
@@ -32,10 +32,10 @@ type script struct {
 	tls      *tls.Config
 }
 
-// fake is a server that plays one track of G.711 and a track that nobody can
+// fakeServer is a server that plays one track of G.711 and a track that nobody can
 // take.
-type fake struct {
-	script
+type fakeServer struct {
+	fakeScript
 	t  *testing.T
 	ln net.Listener
 	wg sync.WaitGroup
@@ -50,13 +50,13 @@ type fake struct {
 const fakeSDP = "v=0\r\nm=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=0\r\n" +
 	"m=audio 0 RTP/AVP 8\r\na=control:trackID=1\r\n"
 
-func serveFake(t *testing.T, s script) *fake {
+func serveFake(t *testing.T, s fakeScript) *fakeServer {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fake{script: s, t: t, ln: ln, notify: make(chan struct{}, 1000)}
+	f := &fakeServer{fakeScript: s, t: t, ln: ln, notify: make(chan struct{}, 1000)}
 	if s.tls != nil {
 		f.ln = tls.NewListener(ln, s.tls)
 	}
@@ -79,7 +79,7 @@ func serveFake(t *testing.T, s script) *fake {
 	return f
 }
 
-func (f *fake) url(userinfo string) string {
+func (f *fakeServer) url(userinfo string) string {
 	scheme := "rtsp://"
 	if f.tls != nil {
 		scheme = "rtsps://"
@@ -88,7 +88,7 @@ func (f *fake) url(userinfo string) string {
 }
 
 // seen returns the requests of that method.
-func (f *fake) seen(m wire.Method) (list []wire.Request) {
+func (f *fakeServer) seen(m wire.Method) (list []wire.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.requests {
@@ -100,7 +100,7 @@ func (f *fake) seen(m wire.Method) (list []wire.Request) {
 }
 
 // await waits until ok, looking again at each request and packet.
-func (f *fake) await(ctx context.Context, ok func() bool) {
+func (f *fakeServer) await(ctx context.Context, ok func() bool) {
 	for !ok() {
 		select {
 		case <-f.notify:
@@ -111,7 +111,7 @@ func (f *fake) await(ctx context.Context, ok func() bool) {
 	}
 }
 
-func (f *fake) note(what func()) {
+func (f *fakeServer) note(what func()) {
 	f.mu.Lock()
 	what()
 	f.mu.Unlock()
@@ -121,9 +121,9 @@ func (f *fake) note(what func()) {
 	}
 }
 
-func (f *fake) serve(nc net.Conn) {
+func (f *fakeServer) serve(nc net.Conn) {
 	defer nc.Close()
-	c := &fakeConn{fake: f, nc: nc, guard: wire.Guard{Realm: "fake", NoMD5: f.strongly, NoBasic: f.strongly}}
+	c := &fakeConn{fakeServer: f, nc: nc, guard: wire.Guard{Realm: "fake", NoMD5: f.strongly, NoBasic: f.strongly}}
 	defer c.closeUDP()
 	in := wire.NewReader(nc)
 	for {
@@ -146,7 +146,7 @@ func (f *fake) serve(nc net.Conn) {
 }
 
 type fakeConn struct {
-	*fake
+	*fakeServer
 	nc    net.Conn
 	guard wire.Guard
 	rtp   *net.UDPConn
@@ -225,9 +225,9 @@ func (c *fakeConn) setup(r *wire.Request, resp *wire.Response) {
 		return
 	}
 	if t.Lower == wire.UDP {
-		c.rtp, c.rtcp = listen(c.t), listen(c.t)
+		c.rtp, c.rtcp = fakeListen(c.t), fakeListen(c.t)
 		c.peer = t.ClientPort
-		t.ServerPort = &wire.Pair{RTP: port(c.rtp), RTCP: port(c.rtcp)}
+		t.ServerPort = &wire.Pair{RTP: fakePort(c.rtp), RTCP: fakePort(c.rtcp)}
 		for _, u := range []struct {
 			conn  *net.UDPConn
 			count *int
@@ -251,7 +251,7 @@ func (c *fakeConn) setup(r *wire.Request, resp *wire.Response) {
 	resp.Header.Add("Session", "abc"+c.timeout)
 }
 
-func listen(t *testing.T) *net.UDPConn {
+func fakeListen(t *testing.T) *net.UDPConn {
 	u, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Error(err)
@@ -259,7 +259,7 @@ func listen(t *testing.T) *net.UDPConn {
 	return u
 }
 
-func port(u *net.UDPConn) int { return u.LocalAddr().(*net.UDPAddr).Port }
+func fakePort(u *net.UDPConn) int { return u.LocalAddr().(*net.UDPAddr).Port }
 
 // send sends a packet of 20 ms of sound.
 func (c *fakeConn) send(n uint16) {
@@ -284,8 +284,8 @@ func (c *fakeConn) write(r *wire.Response) bool {
 	return err == nil
 }
 
-// recorder collects what a session receives.
-type recorder struct {
+// clientRecorder collects what a session receives.
+type clientRecorder struct {
 	ctx       context.Context
 	recording Recording
 	packets   []rtp.Packet
@@ -295,9 +295,9 @@ type recorder struct {
 
 var errEnough = errors.New("enough")
 
-func (r *recorder) Context() context.Context { return r.ctx }
-func (r *recorder) Record(rec Recording)     { r.recording = rec }
-func (r *recorder) RTP(track int, b []byte, _ time.Time) error {
+func (r *clientRecorder) Context() context.Context { return r.ctx }
+func (r *clientRecorder) Record(rec Recording)     { r.recording = rec }
+func (r *clientRecorder) RTP(track int, b []byte, _ time.Time) error {
 	p, err := rtp.Parse(b)
 	if err != nil || track != 1 {
 		return errors.New("a packet that was not sent")
@@ -308,17 +308,17 @@ func (r *recorder) RTP(track int, b []byte, _ time.Time) error {
 	}
 	return nil
 }
-func (r *recorder) RTCP(int, []byte, time.Time) {}
-func (r *recorder) Tick(now time.Time) (time.Time, error) {
+func (r *clientRecorder) RTCP(int, []byte, time.Time) {}
+func (r *clientRecorder) Tick(now time.Time) (time.Time, error) {
 	r.once.Do(func() { r.recording.Report(1, []byte{0x80, 201, 0, 1, 0, 0, 0, 1}) })
 	return now.Add(time.Second), nil
 }
-func (r *recorder) Close(error) {}
+func (r *clientRecorder) Close(error) {}
 
-var _ Recorder = (*recorder)(nil)
+var _ Recorder = (*clientRecorder)(nil)
 
-// play plays from a server until the session ends.
-func play(t *testing.T, c *Client, url string, lower Lower, r *recorder) error {
+// clientPlay plays from a server until the session ends.
+func clientPlay(t *testing.T, c *Client, url string, lower Lower, r *clientRecorder) error {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()

@@ -51,6 +51,7 @@ type runner struct {
 	pulse   time.Time     // when the next keep-alive is due
 	begun   bool          // first has come, and waits to be taken
 	first   arrival
+	dead    bool // the connection has ended
 }
 
 // start starts the readers. From here on the end of the context does not close
@@ -83,10 +84,12 @@ const goodbye = 500 * time.Millisecond
 // finish ends the session in order, then the readers and the connection, and
 // waits.
 func (r *runner) finish() {
-	r.teardown()
+	if !r.dead {
+		r.teardown()
+	}
 	timer := time.NewTimer(goodbye)
 	defer timer.Stop()
-	for waiting := r.session.ID != ""; waiting; {
+	for waiting := r.session.ID != "" && !r.dead; waiting; {
 		select {
 		case a := <-r.in:
 			waiting = a.err == nil && (a.item.Response == nil || a.item.Response.CSeq() != strconv.Itoa(r.cseq))
@@ -260,6 +263,7 @@ func (r *runner) take(a arrival, s sink) error {
 func (r *runner) sort(a arrival) (l *link, control bool, data []byte, err error) {
 	switch {
 	case a.err != nil:
+		r.dead = true
 		return nil, false, nil, r.reason(a.err)
 	case a.link != nil:
 		return a.link, a.control, a.data, nil

@@ -14,9 +14,9 @@ import (
 func TestClientPlays(t *testing.T) {
 	for _, lower := range []Lower{ByTCP, ByUDP} {
 		t.Run(string(lower), func(t *testing.T) {
-			f := serveFake(t, script{packets: 50, timeout: ";timeout=30"})
-			r := &recorder{}
-			if err := play(t, &Client{}, f.url(""), lower, r); !isEOF(err) {
+			f := serveFake(t, fakeScript{packets: 50, timeout: ";timeout=30"})
+			r := &clientRecorder{}
+			if err := clientPlay(t, &Client{}, f.url(""), lower, r); !isEOF(err) {
 				t.Fatalf("ended with %v", err)
 			}
 			if len(r.packets) != 50 {
@@ -53,19 +53,19 @@ func TestClientAuthenticates(t *testing.T) {
 	login := wire.Login{User: "us@er", Password: "p:a s%s@"}
 	for _, c := range []struct {
 		name     string
-		script   script
+		script   fakeScript
 		userinfo string
 		ok       bool
 	}{
-		{"strongest of three", script{login: login}, "us%40er:p%3Aa%20s%25s%40@", true},
-		{"SHA-256 only", script{login: login, strongly: true}, "us@er:p:a s%25s@@", true},
-		{"wrong password", script{login: login}, "us%40er:x@", false},
-		{"none", script{login: login}, "", false},
+		{"strongest of three", fakeScript{login: login}, "us%40er:p%3Aa%20s%25s%40@", true},
+		{"SHA-256 only", fakeScript{login: login, strongly: true}, "us@er:p:a s%25s@@", true},
+		{"wrong password", fakeScript{login: login}, "us%40er:x@", false},
+		{"none", fakeScript{login: login}, "", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.script.packets = 3
 			f := serveFake(t, c.script)
-			err := play(t, &Client{}, f.url(c.userinfo), ByTCP, &recorder{})
+			err := clientPlay(t, &Client{}, f.url(c.userinfo), ByTCP, &clientRecorder{})
 			if c.ok != isEOF(err) || (!c.ok && !isAnswer(err, wire.Unauthorized)) {
 				t.Errorf("ended with %v", err)
 			}
@@ -83,18 +83,18 @@ func TestClientAuthenticates(t *testing.T) {
 
 func TestClientFollowsRedirects(t *testing.T) {
 	login := wire.Login{User: "u", Password: "p"}
-	end := serveFake(t, script{packets: 3, login: login})
-	hop := serveFake(t, script{redirect: end.url("")})
-	if err := play(t, &Client{}, hop.url("u:p@"), ByTCP, &recorder{}); !isEOF(err) {
+	end := serveFake(t, fakeScript{packets: 3, login: login})
+	hop := serveFake(t, fakeScript{redirect: end.url("")})
+	if err := clientPlay(t, &Client{}, hop.url("u:p@"), ByTCP, &clientRecorder{}); !isEOF(err) {
 		t.Errorf("ended with %v", err)
 	}
-	loop := serveFake(t, script{})
+	loop := serveFake(t, fakeScript{})
 	loop.redirect = loop.url("")
-	if err := play(t, &Client{}, loop.url(""), ByTCP, &recorder{}); !contains(err, "redirects") {
+	if err := clientPlay(t, &Client{}, loop.url(""), ByTCP, &clientRecorder{}); !contains(err, "redirects") {
 		t.Errorf("a loop: %v", err)
 	}
-	bad := serveFake(t, script{redirect: "http://u:secret@host/"})
-	if err := play(t, &Client{}, bad.url(""), ByTCP, &recorder{}); err == nil || contains(err, "secret") {
+	bad := serveFake(t, fakeScript{redirect: "http://u:secret@host/"})
+	if err := clientPlay(t, &Client{}, bad.url(""), ByTCP, &clientRecorder{}); err == nil || contains(err, "secret") {
 		t.Errorf("to another protocol: %v", err)
 	}
 }
@@ -139,15 +139,16 @@ func TestClientURL(t *testing.T) {
 // TestClientKeepsAlive: requests in half the time that the server gives, by the
 // method that it has.
 func TestClientKeepsAlive(t *testing.T) {
+	t.Parallel()
 	for public, want := range map[string]wire.Method{"OPTIONS, GET_PARAMETER": wire.GetParameter, "": wire.Options} {
-		f := serveFake(t, script{packets: 3, hold: true, public: public, timeout: ";timeout=1"})
+		f := serveFake(t, fakeScript{packets: 3, hold: true, public: public, timeout: ";timeout=1"})
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		before := 0
 		if want == wire.Options {
 			before = 1 // the first request of all
 		}
 		done := make(chan error)
-		go func() { done <- play(t, &Client{}, f.url(""), ByTCP, &recorder{ctx: ctx}) }()
+		go func() { done <- clientPlay(t, &Client{}, f.url(""), ByTCP, &clientRecorder{ctx: ctx}) }()
 		f.await(ctx, func() bool { return len(f.seen(want)) >= before+2 })
 		cancel()
 		if err := <-done; !errors.Is(err, context.Canceled) {
@@ -161,40 +162,40 @@ func TestClientKeepsAlive(t *testing.T) {
 
 func TestClientSessionEnds(t *testing.T) {
 	t.Run("the server hangs up", func(t *testing.T) {
-		f := serveFake(t, script{packets: 3, hangup: true})
-		if err := play(t, &Client{}, f.url(""), ByTCP, &recorder{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		f := serveFake(t, fakeScript{packets: 3, hangup: true})
+		if err := clientPlay(t, &Client{}, f.url(""), ByTCP, &clientRecorder{}); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("ended with %v", err)
 		}
 	})
 	t.Run("silence", func(t *testing.T) {
-		f := serveFake(t, script{packets: 3, hold: true})
-		if err := play(t, &Client{IdleTimeout: 50 * time.Millisecond}, f.url(""), ByTCP, &recorder{}); !errors.Is(err, errNoPackets) {
+		f := serveFake(t, fakeScript{packets: 3, hold: true})
+		if err := clientPlay(t, &Client{IdleTimeout: 50 * time.Millisecond}, f.url(""), ByTCP, &clientRecorder{}); !errors.Is(err, errNoPackets) {
 			t.Errorf("ended with %v", err)
 		}
 	})
 	t.Run("the recorder has enough", func(t *testing.T) {
-		f := serveFake(t, script{packets: 9, hold: true})
-		if err := play(t, &Client{}, f.url(""), ByTCP, &recorder{enough: 5}); !errors.Is(err, errEnough) {
+		f := serveFake(t, fakeScript{packets: 9, hold: true})
+		if err := clientPlay(t, &Client{}, f.url(""), ByTCP, &clientRecorder{enough: 5}); !errors.Is(err, errEnough) {
 			t.Errorf("ended with %v", err)
 		}
 	})
 	t.Run("cancelled while it connects", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errEnough)
-		f := serveFake(t, script{})
+		f := serveFake(t, fakeScript{})
 		if _, err := (&Client{}).Describe(ctx, f.url("")); err == nil {
 			t.Error("no error")
 		}
 	})
 	t.Run("no answer", func(t *testing.T) {
-		f := serveFake(t, script{sdp: "nonsense"})
-		if err := play(t, &Client{}, f.url(""), ByTCP, &recorder{}); err == nil || isEOF(err) {
+		f := serveFake(t, fakeScript{sdp: "nonsense"})
+		if err := clientPlay(t, &Client{}, f.url(""), ByTCP, &clientRecorder{}); err == nil || isEOF(err) {
 			t.Errorf("ended with %v", err)
 		}
 	})
 	t.Run("refused", func(t *testing.T) {
-		f := serveFake(t, script{noUDP: true})
-		if err := play(t, &Client{}, f.url(""), ByUDP, &recorder{}); !isAnswer(err, wire.UnsupportedTransport) || !isFallback(err) {
+		f := serveFake(t, fakeScript{noUDP: true})
+		if err := clientPlay(t, &Client{}, f.url(""), ByUDP, &clientRecorder{}); !isAnswer(err, wire.UnsupportedTransport) || !isFallback(err) {
 			t.Errorf("ended with %v", err)
 		}
 	})

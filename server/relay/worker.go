@@ -22,8 +22,13 @@ const pushGrace = 10 * time.Second
 // it has changed.
 const lookEvery = time.Second
 
-// errUnwatched ends a pull on demand.
-var errUnwatched = errors.New("nobody watches")
+// Reasons for the log.
+var (
+	// errUnwatched ends a pull on demand.
+	errUnwatched = errors.New("nobody watches")
+	// errEnded stands for no error.
+	errEnded = errors.New("the other server has ended the stream")
+)
 
 // relay is what a worker does.
 type relay struct {
@@ -96,6 +101,9 @@ func (r *relay) run(ctx context.Context) {
 			return
 		}
 		lasted := time.Since(began)
+		if err == nil {
+			err = errEnded
+		}
 		if errors.Is(err, errUnwatched) {
 			r.log.Info("relay stopped, nobody watches", "action", r.action, "duration", lasted.Round(time.Millisecond))
 			pause = r.retry
