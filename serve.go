@@ -41,7 +41,7 @@ type gateway struct {
 	demo  bool
 
 	// What answers on the shared HTTP listeners.
-	flv, ts, mp4, rtsp, whip, records httpd.Slot
+	flv, ts, mp4, hls, rtsp, whip, records httpd.Slot
 	// recordAPI answers on the API's listener.
 	recordAPI httpd.Slot
 	engine    atomic.Pointer[webrtc.Service]
@@ -160,6 +160,7 @@ func printURLs(w io.Writer, cfg conf.Config, demo bool) {
 		{"publish with OBS or ffmpeg", rtmp + "/live/test110"},
 		{"play by RTMP", rtmp + "/" + name},
 		{"play by RTSP", rtsp + "/" + name},
+		{"play by HLS", page + "/" + name + ".m3u8"},
 		{"play by HTTP-FLV", page + "/" + name + ".flv"},
 		{"play as fragmented MP4", page + "/" + name + ".mp4"},
 	} {

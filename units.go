@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"sluice/conf"
+	"sluice/protocols/hls"
 	"sluice/protocols/httpflv"
 	"sluice/protocols/httpmp4"
 	"sluice/protocols/httpts"
@@ -31,6 +32,7 @@ func (g *gateway) units(cfg conf.Config) []server.Unit {
 		unit("httpflv", cfg.HTTPFLV, g.startFLV),
 		unit("httpts", cfg.HTTPTS, g.startTS),
 		unit("httpmp4", cfg.HTTPMP4, g.startMP4),
+		unit("hls", cfg.HLS, g.startHLS),
 		unit("webrtc", webrtcConfig{cfg.WebRTC, cfg.Signaling}, g.startWebRTC),
 		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
 			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
@@ -98,6 +100,15 @@ func (g *gateway) startRTSP(cfg rtsp.Config) (server.Running, error) {
 	}), nil
 }
 
+func (g *gateway) startHLS(cfg hls.Config) (server.Running, error) {
+	h := hls.New(cfg, g.hub, g.log)
+	g.hls.Set(h)
+	return stopper(func(ctx context.Context) error {
+		g.hls.Set(nil)
+		return h.Stop(ctx)
+	}), nil
+}
+
 type webrtcConfig struct {
 	engine    webrtc.Config
 	signaling signaling.Config
@@ -142,7 +153,7 @@ func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	// Every path that names a stream is a page, so the pages come last.
-	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.flv, &g.ts, &g.mp4, &g.rtsp, pages}, g.log)
+	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.hls, &g.flv, &g.ts, &g.mp4, &g.rtsp, pages}, g.log)
 }
 
 func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {

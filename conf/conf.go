@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"sluice/protocols/hls"
 	"sluice/protocols/httpflv"
 	"sluice/protocols/httpmp4"
 	"sluice/protocols/httpts"
@@ -30,6 +31,7 @@ type Config struct {
 	HTTP      httpd.Config     `yaml:"http"`
 	HTTPFLV   httpflv.Config   `yaml:"httpflv"`
 	HTTPMP4   httpmp4.Config   `yaml:"httpmp4"`
+	HLS       hls.Config       `yaml:"hls"`
 	HTTPTS    httpts.Config    `yaml:"httpts"`
 	RTMP      rtmp.Config      `yaml:"rtmp"`
 	RTSP      rtsp.Config      `yaml:"rtsp"`
@@ -57,6 +59,7 @@ func Default() Config {
 		HTTP:      httpd.DefaultConfig(),
 		HTTPFLV:   httpflv.DefaultConfig(),
 		HTTPMP4:   httpmp4.DefaultConfig(),
+		HLS:       hls.DefaultConfig(),
 		HTTPTS:    httpts.DefaultConfig(),
 		RTMP:      rtmp.DefaultConfig(),
 		RTSP:      rtsp.DefaultConfig(),
@@ -83,6 +86,7 @@ func (c Config) Validate() error {
 		{"tls", c.TLS},
 		{"httpflv", c.HTTPFLV},
 		{"httpmp4", c.HTTPMP4},
+		{"hls", c.HLS},
 		{"httpts", c.HTTPTS},
 		{"rtmp", c.RTMP},
 		{"rtsp", c.RTSP},

@@ -66,6 +66,7 @@ func TestEveryFormatHoldsTheSource(t *testing.T) {
 		b = in
 		p := b.publish("live/a")
 		b.play(p, packets)
+		synctest.Wait()
 		p.Close(nil)
 	})
 	for f := range forms {

@@ -228,3 +228,11 @@ func (w *writer) report(r Report) {
 	}
 	w.line("#EXT-X-RENDITION-REPORT:", l.String())
 }
+
+// Append appends the lines of the segment alone, for a playlist that is put
+// together from its pieces: Media's Append with no segments is its head.
+func (s *Segment) Append(dst []byte) []byte {
+	w, initial := &writer{dst}, ""
+	w.segment(s, &initial)
+	return w.b
+}

@@ -1,0 +1,124 @@
+package hls
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"time"
+)
+
+// Config is what a user can set.
+type Config struct {
+	// SegmentDuration is how long a segment is at least; it ends at the next key
+	// frame.
+	SegmentDuration time.Duration `yaml:"segment_duration"`
+	// MaxSegmentDuration is where the first segment ends without a key frame.
+	MaxSegmentDuration time.Duration `yaml:"max_segment_duration"`
+	// PartDuration is about how long a part is, by which players are behind.
+	PartDuration time.Duration `yaml:"part_duration"`
+	// Segments is how many segments a playlist lists.
+	Segments int `yaml:"segments"`
+	// MaxBytes bounds what one playlist holds in memory.
+	MaxBytes int `yaml:"max_bytes"`
+	// Opus gives Opus as it is; else it becomes AAC, but for players that ask
+	// with ?opus=1.
+	Opus bool `yaml:"opus"`
+	// Always lists the streams that are segmented whether somebody watches or
+	// not, as live/*.
+	Always []string `yaml:"always"`
+	// TS is the MPEG-TS form.
+	TS TSConfig `yaml:"ts"`
+
+	// StartWait is how long a request waits for a stream's first segment.
+	StartWait time.Duration `yaml:"start_wait"`
+	// SessionTimeout is how long a player may ask for nothing.
+	SessionTimeout time.Duration `yaml:"session_timeout"`
+	// IdleTimeout is how long a segmenter runs on after the last request.
+	IdleTimeout time.Duration `yaml:"idle_timeout"`
+	// EndAfter is how long a publisher may be away before its playlists end; 0
+	// is the hub's reconnect_wait.
+	EndAfter time.Duration `yaml:"end_after"`
+	// WriteTimeout is how long a player may take for 64 KiB.
+	WriteTimeout time.Duration `yaml:"write_timeout"`
+}
+
+// TSConfig is what a user can set of the MPEG-TS form.
+type TSConfig struct {
+	SegmentDuration time.Duration `yaml:"segment_duration"`
+	Segments        int           `yaml:"segments"`
+	// Mode says what becomes of old segments.
+	Mode Mode `yaml:"mode"`
+	// Dir is where segments and playlists are stored; empty means in memory.
+	Dir string `yaml:"dir"`
+	// MaxBytes bounds a record in memory: the oldest segments leave it.
+	MaxBytes int      `yaml:"max_bytes"`
+	Always   []string `yaml:"always"`
+}
+
+// Mode says what becomes of segments that the live playlist has left behind.
+type Mode string
+
+// The modes.
+const (
+	// Keep keeps all, on disk.
+	Keep Mode = "keep"
+	// Ended keeps all until the input has ended.
+	Ended Mode = "ended"
+	// Rolling keeps what the live playlist needs; there is no record.
+	Rolling Mode = "rolling"
+)
+
+// DefaultConfig returns the configuration that an empty file means.
+func DefaultConfig() Config {
+	return Config{
+		SegmentDuration: 2 * time.Second, MaxSegmentDuration: 10 * time.Second, PartDuration: 200 * time.Millisecond,
+		Segments: 10, MaxBytes: 128 << 20,
+		TS: TSConfig{SegmentDuration: 2 * time.Second, Segments: 6, Mode: Ended, MaxBytes: 256 << 20},
+
+		StartWait: 8 * time.Second, SessionTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second,
+		WriteTimeout: 10 * time.Second,
+	}
+}
+
+// Validate returns an error that names the first bad value.
+func (c Config) Validate() error {
+	const least = 100 * time.Millisecond
+	switch {
+	case c.PartDuration < 20*time.Millisecond || c.PartDuration > c.SegmentDuration:
+		return errors.New("part_duration: from 20ms to segment_duration")
+	case c.SegmentDuration < least || c.TS.SegmentDuration < least:
+		return fmt.Errorf("segment_duration: at least %v", least)
+	case c.MaxSegmentDuration < c.SegmentDuration || c.MaxSegmentDuration < c.TS.SegmentDuration:
+		return errors.New("max_segment_duration: at least segment_duration")
+	case c.Segments < minListed || c.TS.Segments < minListed:
+		return fmt.Errorf("segments: at least %d, from which players start", minListed)
+	case c.MaxBytes < 1<<20 || c.TS.MaxBytes < 1<<20:
+		return errors.New("max_bytes: at least 1048576 (1 MiB)")
+	case c.StartWait <= 0 || c.SessionTimeout <= 0 || c.IdleTimeout <= 0 || c.WriteTimeout <= 0:
+		return errors.New("start_wait, session_timeout, idle_timeout and write_timeout must be positive")
+	case c.EndAfter < 0:
+		return errors.New("end_after can't be negative; 0 is the hub's reconnect_wait")
+	case c.TS.Mode != Keep && c.TS.Mode != Ended && c.TS.Mode != Rolling:
+		return fmt.Errorf("ts: mode: %q is none of keep, ended, rolling", c.TS.Mode)
+	case c.TS.Mode == Keep && c.TS.Dir == "":
+		return errors.New("ts: mode: keep needs a dir, memory is not for keeping")
+	}
+	for _, list := range [][]string{c.Always, c.TS.Always} {
+		for _, p := range list {
+			if _, err := path.Match(p, ""); err != nil {
+				return fmt.Errorf("always: %q is no pattern", p)
+			}
+		}
+	}
+	return nil
+}
+
+// matches reports whether one of the patterns matches the stream's name.
+func matches(patterns []string, name string) bool {
+	for _, p := range patterns {
+		if ok, _ := path.Match(p, name); ok {
+			return true
+		}
+	}
+	return false
+}
