@@ -10,8 +10,14 @@ import (
 	"sluice/server/media"
 )
 
-// MaxFragment is the largest fragment in bytes that the package writes.
-const MaxFragment = 1 << 30
+const (
+	// MaxFragment is the largest fragment in bytes that the package writes.
+	MaxFragment = 1 << 30
+
+	// maxGap is the longest time between two samples of a fragment, for which
+	// the duration's 32 bits have room at 192 kHz.
+	maxGap = 6 * time.Hour
+)
 
 // Sample is a packet and how long it lasts. Within a fragment a packet lasts
 // until the next one of its track, whatever Duration says: Duration counts for
@@ -113,7 +119,7 @@ func split(tracks *[2]run, samples []Sample) error {
 			return fmt.Errorf("fmp4: %s sample with a decode time of %v", p.Track.Codec, p.DTS)
 		case r.count > 0 && p.Track != r.track:
 			return errors.New("fmp4: fragment across a change of configuration")
-		case r.count > 0 && p.DTS < r.last:
+		case r.count > 0 && (p.DTS < r.last || p.DTS-r.last > maxGap):
 			return fmt.Errorf("fmp4: %s sample at %v after one at %v", p.Track.Codec, p.DTS, r.last)
 		}
 		r.track, r.last = p.Track, p.DTS
@@ -214,5 +220,5 @@ func (r *run) sample(w *writer, p *media.Packet, next time.Duration, rate int) {
 	}
 }
 
-// clamp32 returns a duration as its 32-bit field holds it: a day at any rate.
+// clamp32 returns a duration as its 32-bit field holds it.
 func clamp32(v int64) uint32 { return uint32(max(0, min(v, math.MaxUint32))) } //nolint:gosec // just bounded
