@@ -239,7 +239,8 @@ func (s *pictures) deliver(m mark) {
 	case s.track == nil || s.wait && !key:
 		return
 	case s.wait:
-		s.wait, s.leading, s.shown = false, true, m.pts
+		// No picture that follows an IDR picture is shown before it.
+		s.wait, s.leading, s.shown = false, s.kind == media.H265 || !h264.IsKey(payload), m.pts
 	case s.leading && (key || m.pts >= s.shown):
 		s.leading = false
 	case s.leading && (s.kind == media.H264 || h265.IsRASL(payload)):

@@ -86,32 +86,6 @@ func readTS(t *testing.T, path string) []*media.Packet {
 	return list
 }
 
-// demux reads a stream in pieces of n bytes.
-func demux(stream []byte, n int) (packets []*media.Packet, errs []error) {
-	d := NewDemuxer(DemuxerConfig{})
-	next := func() {
-		for {
-			e, ok := d.Next()
-			if !ok {
-				return
-			}
-			if e.Packet != nil {
-				packets = append(packets, e.Packet)
-			}
-			if e.Err != nil {
-				errs = append(errs, e.Err)
-			}
-		}
-	}
-	for piece := range slices.Chunk(stream, n) {
-		d.Write(piece)
-		next()
-	}
-	d.Flush()
-	next()
-	return packets, errs
-}
-
 // probed is a packet as ffprobe sees it.
 type probed struct {
 	Kind  string `json:"codec_type"`
@@ -183,29 +157,9 @@ func codecNames(t *testing.T, path string) (names []string) {
 	return names
 }
 
-// tracksOf returns the first tracks of a list of packets.
-func tracksOf(list []*media.Packet) (ts media.Tracks) {
-	for _, p := range list {
-		if ts.Get(p.Kind()) == nil {
-			ts = ts.With(p.Track)
-		}
-	}
-	return ts
-}
-
 func writeTS(t *testing.T, list []*media.Packet) string {
 	t.Helper()
-	m := NewMuxer(MuxerConfig{})
-	var out []byte
-	err := m.SetTracks(tracksOf(list))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range list {
-		if out, err = m.AppendPacket(out, p); err != nil {
-			t.Fatal(err)
-		}
-	}
+	out := mux(t, list)
 	path := filepath.Join(t.TempDir(), "mine.ts")
 	if err := os.WriteFile(path, out, 0o600); err != nil {
 		t.Fatal(err)
