@@ -66,6 +66,9 @@ func AppendFragment(dst []byte, sequence uint32, samples []Sample) ([]byte, erro
 	if body > MaxFragment-header-headerSize {
 		return dst, fmt.Errorf("fmp4: fragment of %d bytes", body)
 	}
+	if dst == nil {
+		dst = make([]byte, 0, header+headerSize+body)
+	}
 	w := writer{b: slices.Grow(dst, header+headerSize+body)}
 	moof := w.box("moof")
 	mfhd := w.full("mfhd", 0, 0)
