@@ -156,6 +156,7 @@ func (c *serverConn) setup(req *wire.Request) (*wire.Response, error) {
 
 // setupRecord returns the number of the media that a publisher sets up.
 func (c *serverConn) setupRecord(r *Request) (int, error) {
+	path := r.Path
 	if err := c.again(r); err != nil {
 		return 0, err
 	}
@@ -163,7 +164,7 @@ func (c *serverConn) setupRecord(r *Request) (int, error) {
 	if track >= 0 {
 		return track, nil
 	}
-	if r.Path == c.session.path {
+	if path == c.session.path {
 		return 0, &StatusError{Status: wire.AggregateNotAllowed}
 	}
 	return 0, &StatusError{Status: wire.NotFound}
@@ -217,7 +218,7 @@ func playTrack(source Source, track int) (int, error) {
 // for it.
 func (c *serverConn) again(r *Request) error {
 	s := c.session
-	if r.Token == "" {
+	if r.Token == "" || strings.HasPrefix(r.Token, s.token+"/") { // a control attribute behind it
 		r.Token = s.token
 	}
 	r.Path = s.path

@@ -1,0 +1,425 @@
+package rtsp
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/rtcp"
+
+	"sluice/protocols/rtsp/sdp"
+	"sluice/protocols/rtsp/wire"
+	"sluice/server/auth"
+	"sluice/server/hub"
+)
+
+const tcp01 = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
+
+// TestStatus asks for what can't be had, each on a connection of its own.
+func TestStatus(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) { c.DescribeWait = 50 * time.Millisecond })
+	f.publishTCP(t, "live/on").run(t)
+	waitTracks(t, f.hub, "live/on", 2)
+	on := f.url("live/on")
+	setup := func(c *rawClient) { c.do(wire.OK, wire.Setup, on+"/trackID=0", nil, tcp01) }
+	announce := func(c *rawClient) {
+		c.do(wire.OK, wire.Announce, f.url("live/new"), describe(testVideo, testAudio), "Content-Type: application/sdp")
+	}
+	for _, c := range []struct {
+		name    string
+		before  func(*rawClient)
+		method  wire.Method
+		url     string
+		body    string
+		headers []string
+		want    wire.Status
+		header  string // that the answer has, "Name: part of its value"
+	}{
+		{"options", nil, wire.Options, on, "", nil, 200, "Public: GET_PARAMETER"},
+		{"options of the server", nil, wire.Options, "*", "", nil, 200, "Public: ANNOUNCE"},
+		{"keep-alive", nil, wire.GetParameter, on, "", nil, 200, ""},
+		{"keep-alive in a session", setup, wire.SetParameter, on, "", nil, 200, "Session: ;timeout=60"},
+		{"unknown parameter", setup, wire.GetParameter, on, "packets_received\r\n", nil, 451, ""},
+		{"unknown method", nil, "FROBNICATE", on, "", nil, 501, ""},
+		{"method of servers", nil, wire.Redirect, on, "", nil, 405, ""},
+		{"extension", nil, wire.Describe, on, "", []string{"Require: www.onvif.org/ver20/backchannel"}, 551, "Unsupported: www.onvif.org/ver20/backchannel"},
+		{"not acceptable", nil, wire.Describe, on, "", []string{"Accept: application/mheg"}, 406, ""},
+		{"acceptable among others", nil, wire.Describe, on, "", []string{"Accept: application/mheg, application/SDP;q=0.5"}, 200, "Content-Base: rtsp://"},
+		{"no publisher", nil, wire.Describe, f.url("live/off"), "", nil, 404, ""},
+		{"bad name", nil, wire.Describe, f.url("live/%2e%2e/x"), "", nil, 400, ""},
+		{"describe in a session", setup, wire.Describe, on, "", nil, 455, "Allow: SETUP, PLAY"},
+		{"announce in a session", setup, wire.Announce, f.url("live/x"), "v=0", nil, 455, "Allow: "},
+		{"wrong session", setup, wire.Play, on, "", []string{"Session: 123"}, 454, ""},
+		{"session where there is none", nil, wire.Play, on, "", []string{"Session: 123"}, 454, ""},
+		{"play before setup", nil, wire.Play, on, "", nil, 455, "Allow: SETUP"},
+		{"pause before setup", nil, wire.Pause, on, "", nil, 455, "Allow: DESCRIBE"},
+		{"record before setup", announce, wire.Record, f.url("live/new"), "", nil, 455, "Allow: SETUP"},
+		{"teardown before setup", nil, wire.Teardown, on, "", nil, 455, ""},
+		{"record what is played", setup, wire.Record, on, "", nil, 455, ""},
+		{"setup of the aggregate", nil, wire.Setup, on, "", []string{tcp01}, 459, ""},
+		{"setup of no track", nil, wire.Setup, on + "/trackID=5", "", []string{tcp01}, 404, ""},
+		{"setup of no media", announce, wire.Setup, f.url("live/new") + "/streamid=7", "", []string{tcp01 + ";mode=record"}, 404, ""},
+		{"no transport", nil, wire.Setup, on + "/trackID=0", "", nil, 400, ""},
+		{"multicast", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/AVP;multicast;port=5000-5001"}, 461, ""},
+		{"secure profile", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/SAVP;unicast;client_port=5000-5001"}, 461, ""},
+		{"UDP without ports", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/AVP;unicast"}, 461, ""},
+		{"several transports", nil, wire.Setup, on + "/trackID=0", "",
+			[]string{"Transport: RTP/SAVP;unicast,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=4-5,RTP/AVP;unicast;client_port=5000-5001"}, 200, "Transport: interleaved=4-5"},
+		{"no channels", nil, wire.Setup, on + "/trackID=1", "", []string{"Transport: RTP/AVP/TCP"}, 200, "Transport: interleaved=0-1"},
+		{"the same channels again", setup, wire.Setup, on + "/trackID=1", "", []string{tcp01}, 200, "Transport: interleaved=2-3"},
+		{"mixed transports", setup, wire.Setup, on + "/trackID=1", "", []string{"Transport: RTP/AVP;unicast;client_port=5000-5001"}, 461, ""},
+		{"wrong mode", nil, wire.Setup, on + "/trackID=0", "", []string{tcp01 + ";mode=record"}, 461, ""},
+		{"another stream", setup, wire.Setup, f.url("live/off") + "/trackID=1", "", []string{"Transport: RTP/AVP/TCP"}, 455, ""},
+		{"a text", nil, wire.Announce, f.url("live/x"), "hello", []string{"Content-Type: text/plain"}, 415, ""},
+		{"no media", nil, wire.Announce, f.url("live/x"), "v=0\r\n", []string{"Content-Type: application/sdp"}, 400, ""},
+		{"unknown codecs only", nil, wire.Announce, f.url("live/x"), "m=video 0 RTP/AVP 96\r\na=rtpmap:96 WMV9/90000\r\n", []string{"Content-Type: application/sdp; charset=utf-8"}, 415, ""},
+		{"a second publisher", nil, wire.Announce, on, string(describe(testAudio)), []string{"Content-Type: application/sdp"}, 403, ""},
+		{"one track of two", func(c *rawClient) {
+			setup(c)
+			c.do(wire.OK, wire.Setup, on+"/trackID=1", nil, "Transport: RTP/AVP/TCP;interleaved=2-3")
+		}, wire.Play, on + "/trackID=1", "", nil, 460, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := f.dial(t)
+			if c.before != nil {
+				c.before(client)
+			}
+			res := client.do(c.want, c.method, c.url, []byte(c.body), c.headers...)
+			if name, part, ok := strings.Cut(c.header, ": "); ok && !strings.Contains(res.Header.Get(name), part) {
+				t.Errorf("%s: %q, want %q in it", name, res.Header.Get(name), part)
+			}
+		})
+	}
+}
+
+// waitTracks waits until a stream has so many tracks.
+func waitTracks(t testing.TB, h *hub.Hub, name string, n int) {
+	t.Helper()
+	w := time.NewTicker(5 * time.Millisecond)
+	defer w.Stop()
+	deadline := time.After(testPatience)
+	for {
+		if s := h.Find(name); s != nil {
+			if ts, ok := s.Tracks(); ok && len(ts.Media()) == n {
+				return
+			}
+		}
+		select {
+		case <-w.C:
+		case <-deadline:
+			t.Fatalf("%s has not come up with %d tracks", name, n)
+		}
+	}
+}
+
+// TestBroken sends what is no RTSP: the answer says so and the connection ends,
+// and others go on.
+func TestBroken(t *testing.T) {
+	f := startService(t, auth.Config{})
+	for _, c := range []struct{ name, text, want string }{
+		{"version", "OPTIONS * RTSP/3.0\r\nCSeq: 9\r\n\r\n", "RTSP/1.0 505 "},
+		{"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "RTSP/1.0 400 "},
+		{"http", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", "RTSP/1.0 400 "},
+		{"huge body", "ANNOUNCE rtsp://x/live/a RTSP/1.0\r\nCSeq: 1\r\nContent-Length: 999999999\r\n\r\n", "RTSP/1.0 413 "},
+		{"long line", "OPTIONS rtsp://x/" + strings.Repeat("a", 1<<15) + " RTSP/1.0\r\n", "RTSP/1.0 414 "},
+		{"many fields", "OPTIONS * RTSP/1.0\r\n" + strings.Repeat("X: y\r\n", 1000), "RTSP/1.0 413 "},
+		{"no CSeq", "OPTIONS * RTSP/1.0\r\n\r\n", "RTSP/1.0 400 "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := f.dial(t)
+			if _, err := io.WriteString(client.conn, c.text); err != nil {
+				t.Fatal(err)
+			}
+			b := make([]byte, len(c.want))
+			if _, err := io.ReadFull(client.conn, b); err != nil || string(b) != c.want {
+				t.Fatalf("%q, %v", b, err)
+			}
+		})
+	}
+	f.dial(t).do(wire.OK, wire.Options, "*", nil)
+}
+
+// TestPipelined sends requests without waiting for answers, with frames that
+// belong to nothing between them.
+func TestPipelined(t *testing.T) {
+	f := startService(t, auth.Config{})
+	c := f.dial(t)
+	for range 3 {
+		c.send(wire.Options, "*", nil)
+		if _, err := c.conn.Write(wire.AppendFrame(nil, 77, []byte("what is this"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 3 {
+		if res := c.answer(); res.Status != wire.OK || res.CSeq() != string(rune('1'+i)) {
+			t.Errorf("answer %d: %d, CSeq %s", i, res.Status, res.CSeq())
+		}
+	}
+}
+
+// TestSlow: who does not come to the point is sent away, and so is a publisher
+// that falls silent.
+func TestSlow(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) {
+		c.SetupTimeout, c.SessionTimeout = 300*time.Millisecond, time.Second
+	})
+	idle := f.dial(t)
+	idle.ended()
+	dribble := f.dial(t)
+	if _, err := io.WriteString(dribble.conn, "OPTIONS * RTS"); err != nil {
+		t.Fatal(err)
+	}
+	dribble.ended()
+	c := f.dial(t)
+	c.send(wire.Announce, f.url("live/silent"), describe(testAudio))
+	if res := c.answer(); res.Status != wire.OK {
+		t.Fatal(res.Status)
+	}
+	c.ended() // announced, and no more
+	if s := f.hub.Find("live/silent"); s != nil && s.Publisher() != nil {
+		t.Error("the publisher is still there")
+	}
+}
+
+func TestTooManyConnections(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) { c.MaxConnections = 2 })
+	a, b := f.dial(t), f.dial(t)
+	a.do(wire.OK, wire.Options, "*", nil)
+	b.do(wire.OK, wire.Options, "*", nil)
+	refused := f.dial(t)
+	if _, err := refused.frame(); err == nil {
+		t.Error("a third connection is served")
+	}
+	if n := f.Connections(); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// TestPlayTCP plays what another peer publishes, and sees the order of things.
+func TestPlayTCP(t *testing.T) {
+	f := startService(t, auth.Config{})
+	pub := f.publishTCP(t, "live/test")
+	stop := pub.run(t)
+	c := f.dial(t)
+	res := c.do(wire.OK, wire.Describe, f.url("live/test?x=1"), nil)
+	desc, err := sdp.Parse(res.Body)
+	if err != nil || len(desc.Media) != 2 || desc.Media[0].Formats[0].Name != "VP8" || desc.Media[1].Formats[0].PayloadType != 8 {
+		t.Fatalf("%v: %s", err, res.Body)
+	}
+	base := res.Header.Get(wire.HeaderContentBase)
+	for i := range desc.Media {
+		// As clients do: the control attribute goes behind the query.
+		res = c.do(wire.OK, wire.Setup, desc.URL(base, i), nil, "Transport: RTP/AVP/TCP;unicast;interleaved="+[]string{"0-1", "2-3"}[i])
+		if tr, err := wire.ParseTransports(res.Header.Get(wire.HeaderTransport)); err != nil || !tr[0].HasSSRC || tr[0].Lower != wire.TCP {
+			t.Errorf("Transport: %q", res.Header.Get(wire.HeaderTransport))
+		}
+	}
+	res = c.do(wire.OK, wire.Play, base, nil)
+	if r := res.Header.Get(wire.HeaderRange); r != "npt=now-" {
+		t.Errorf("Range: %q", r)
+	}
+	info := wire.ParseRTPInfo(res.Header.Get(wire.HeaderRTPInfo))
+	if len(info) != 2 || !info[0].HasSeq || !info[0].HasTime || !strings.HasSuffix(info[0].URL, "/trackID=0") {
+		t.Fatalf("RTP-Info: %q", res.Header.Get(wire.HeaderRTPInfo))
+	}
+
+	// Sender reports of both tracks come first, for one instant.
+	var ntp [2]uint64
+	for i := range 2 {
+		fr, err := c.frame()
+		if err != nil || fr.channel != uint8(2*i+1) {
+			t.Fatalf("channel %d, %v", fr.channel, err)
+		}
+		list, err := rtcp.Unmarshal(fr.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sr, ok := list[0].(*rtcp.SenderReport)
+		if !ok || sr.RTPTime != info[i].Time {
+			t.Fatalf("%v, RTP-Info has %d", list[0], info[i].Time)
+		}
+		ntp[i] = sr.NTPTime
+	}
+	if ntp[0] != ntp[1] || ntp[0] == 0 {
+		t.Errorf("NTP times %d and %d", ntp[0], ntp[1])
+	}
+	next := [2]uint16{info[0].Seq, info[1].Seq}
+	var got [2]int
+	for got[0] < 30 {
+		p, channel := c.packet()
+		lane := channel / 2
+		if p.Sequence != next[lane] {
+			t.Fatalf("track %d: packet %d, want %d", lane, p.Sequence, next[lane])
+		}
+		if lane == 0 && got[0] == 0 && p.Payload[1]&1 != 0 {
+			t.Error("the first picture is no key frame")
+		}
+		next[lane]++
+		got[lane]++
+	}
+	if got[1] < 2*got[0]-15 {
+		t.Errorf("%d pictures and %d sounds", got[0], got[1])
+	}
+
+	// The publisher leaves; the player's operator ends it with a word.
+	stop()
+	pub.do(wire.OK, wire.Teardown, f.url("live/test"), nil)
+	for _, v := range f.hub.Find("live/test").Viewers() {
+		v.Kick()
+	}
+	for {
+		list := c.control(1)
+		if bye, ok := list[len(list)-1].(*rtcp.Goodbye); ok && len(bye.Sources) == 1 {
+			break
+		}
+	}
+	c.ended()
+}
+
+// TestReports: publishers get receiver reports.
+func TestReports(t *testing.T) {
+	f := startService(t, auth.Config{})
+	pub := f.publishTCP(t, "live/test")
+	pub.step()
+	rr, ok := pub.control(3)[0].(*rtcp.ReceiverReport)
+	if !ok || len(rr.Reports) != 1 || rr.Reports[0].SSRC != 2 {
+		t.Errorf("%v", rr)
+	}
+}
+
+// TestPause pauses and goes on: at a key frame, and with nothing twice.
+func TestPause(t *testing.T) {
+	f := startService(t, auth.Config{})
+	f.publishTCP(t, "live/test").run(t)
+	c, _ := f.playTCP(t, "live/test")
+	var last uint16
+	for i := range 25 {
+		p, channel := c.packet()
+		if channel == 0 {
+			last = p.Sequence
+		}
+		if i == 24 {
+			c.do(wire.OK, wire.Pause, f.url("live/test"), nil)
+		}
+	}
+	for _, fr := range c.frames { // those that were on their way
+		if fr.channel == 0 {
+			last++
+		}
+	}
+	c.frames = nil
+	c.do(wire.OK, wire.GetParameter, f.url("live/test"), nil)
+	if len(c.frames) > 0 {
+		t.Errorf("%d frames while paused", len(c.frames))
+	}
+	c.do(wire.OK, wire.Play, f.url("live/test"), nil)
+	for {
+		p, channel := c.packet()
+		if channel != 0 {
+			continue
+		}
+		if int16(p.Sequence-last) <= 0 || p.Payload[1]&1 != 0 {
+			t.Errorf("goes on with packet %d after %d, key frame: %v", p.Sequence, last, p.Payload[1]&1 == 0)
+		}
+		break
+	}
+	c.do(wire.OK, wire.Play, f.url("live/test"), nil) // again: nothing changes
+	c.packet()
+
+	// One track ends, the other goes on.
+	c.do(wire.OK, wire.Teardown, f.url("live/test")+"/trackID=0", nil)
+	c.frames = nil
+	for range 20 {
+		if _, channel := c.packet(); channel != 2 {
+			t.Fatalf("a packet on channel %d", channel)
+		}
+	}
+	c.do(wire.OK, wire.Teardown, f.url("live/test"), nil)
+	c.session = ""
+	c.do(wire.OK, wire.Describe, f.url("live/test"), nil) // the connection is good for more
+}
+
+// TestOneTrack sets up the sound only, on a channel of its own choice.
+func TestOneTrack(t *testing.T) {
+	f := startService(t, auth.Config{})
+	f.publishTCP(t, "live/test").run(t)
+	c := f.dial(t)
+	c.do(wire.OK, wire.Setup, f.url("live/test")+"/trackID=1", nil, "Transport: RTP/AVP/TCP;unicast;interleaved=8-11")
+	c.do(wire.OK, wire.Play, f.url("live/test"), nil)
+	if _, ok := c.control(11)[0].(*rtcp.SenderReport); !ok {
+		t.Error("no sender report on channel 11")
+	}
+	var next uint16
+	for i := range 20 {
+		p, channel := c.packet()
+		if channel != 8 || p.PayloadType != 8 || i > 0 && p.Sequence != next {
+			t.Fatalf("packet %d of type %d on channel %d", p.Sequence, p.PayloadType, channel)
+		}
+		next = p.Sequence + 1
+	}
+}
+
+// TestPublisherComesBack: a player stays, its numbers and times go on.
+func TestPublisherComesBack(t *testing.T) {
+	f := startService(t, auth.Config{})
+	var c *rawClient
+	var next [2]uint16
+	var times [2]uint32
+	for round := range 3 {
+		pub := f.publishTCP(t, "live/test")
+		stop := pub.run(t)
+		if c == nil {
+			c, _ = f.playTCP(t, "live/test")
+		}
+		for i := 0; i < 40; i++ {
+			p, channel := c.packet()
+			lane := channel / 2
+			if round > 0 || i > 4 {
+				if p.Sequence != next[lane] || int32(p.Timestamp-times[lane]) < 0 {
+					t.Fatalf("round %d, track %d: packet %d at %d after %d at %d", round, lane, p.Sequence, p.Timestamp, next[lane]-1, times[lane])
+				}
+			}
+			next[lane], times[lane] = p.Sequence+1, p.Timestamp
+		}
+		stop()
+		pub.conn.Close()
+		s := f.hub.Find("live/test")
+		for s.Publisher() != nil {
+			<-time.After(time.Millisecond)
+		}
+		for len(c.frames) > 0 {
+			p, channel := c.packet()
+			next[channel/2], times[channel/2] = p.Sequence+1, p.Timestamp
+		}
+	}
+}
+
+// TestShutdown ends what goes on.
+func TestShutdown(t *testing.T) {
+	f := startService(t, auth.Config{})
+	pub := f.publishTCP(t, "live/test")
+	stop := pub.run(t)
+	c, _ := f.playTCP(t, "live/test")
+	c.packet()
+	stop()
+	ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- f.Stop(ctx) }()
+	c.ended()
+	c.conn.Close()
+	pub.ended()
+	pub.conn.Close()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if _, err := net.Dial("tcp", f.addr); err == nil {
+		t.Error("the listener is open")
+	} else if errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
