@@ -66,8 +66,9 @@ func (m *flvFile) fits(t *media.Track) bool {
 }
 
 func (m *flvFile) write(p *media.Packet) error {
-	b, err := m.out.buf, error(nil)
+	b := m.out.buf
 	if kind := p.Kind(); kind != media.Data && p.Track != m.tracks.Get(kind) {
+		var err error
 		if b, err = m.announce(b, p.Track, flvForm.Timestamp(p)); err != nil {
 			return err
 		}

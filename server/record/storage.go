@@ -56,7 +56,7 @@ func (s *storage) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.root != nil {
-		s.root.Close()
+		_ = s.root.Close()
 		s.root = nil
 	}
 }
@@ -172,10 +172,9 @@ func (s *storage) remove(name string) error {
 	if err := root.RemoveAll(name); err != nil {
 		return err
 	}
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if root.Remove(dir) != nil {
-			break // not empty
-		}
+	// Folders that are not empty stay.
+	for dir := path.Dir(name); dir != "." && root.Remove(dir) == nil; {
+		dir = path.Dir(dir)
 	}
 	return nil
 }
