@@ -153,7 +153,7 @@ func (m *Muxer) remap() {
 // in time, as where a publisher has come back: the clock starts anew, and all
 // packet ids are flagged.
 func (m *Muxer) Discontinuity() {
-	m.jump = true
+	m.jump, m.tablesDue = true, true
 	for _, e := range []*elementary{&m.video, &m.audio} {
 		e.broken, e.begun = true, false
 	}
@@ -164,7 +164,7 @@ func (m *Muxer) Discontinuity() {
 // TablesEvery. It takes the packet's track for the one in force, see SetTracks.
 func (m *Muxer) TablesDue(p *media.Packet) bool {
 	since := p.DTS - m.tablesAt
-	return !m.fresh && (m.tablesDue || p.Key && p.Kind() == media.Video || since >= TablesEvery || since < -maxBack)
+	return !m.fresh && (m.tablesDue || p.Key && p.Kind() == media.Video || since >= TablesEvery)
 }
 
 // AppendBreak appends packets without data that flag each packet id as
@@ -245,12 +245,19 @@ func (m *Muxer) AppendPacket(dst []byte, p *media.Packet) ([]byte, error) {
 	return w.dst, nil
 }
 
-// need returns the room for a PES packet of size bytes with all that may come
-// before it.
+// need returns the room for a PES packet of size bytes with what may come before
+// it: a wire log keeps the bytes, so that they should not be many more.
 func (m *Muxer) need(p *media.Packet, size int) int {
-	const tables = 2
-	clocks := 1 + min(max(int((p.DTS-m.pcr)/clockEvery), 0), int(maxFill/clockEvery))
-	return PacketSize * (tables + clocks + (size+2+pcrSize+bodySize-1)/bodySize)
+	packets := (size + 2 + pcrSize + bodySize - 1) / bodySize
+	if m.TablesDue(p) {
+		packets += 2
+	}
+	if !m.pcrSent {
+		packets++
+	} else if gap := int((p.DTS - m.pcr) / clockEvery); gap > 0 {
+		packets += min(gap, int(maxFill/clockEvery))
+	}
+	return PacketSize * packets
 }
 
 // appendDue appends the tables and clocks that are due before the packet.

@@ -177,8 +177,22 @@ func TestTables(t *testing.T) {
 			t.Errorf("%s: tables at %v", c.name, at)
 		}
 	}
-	// Nothing is repeated after AppendTables.
+	// Sound that comes late does not bring them more often.
 	m, a := NewMuxer(MuxerConfig{}), newAudit(t)
+	if err := m.SetTracks(media.Tracks{Video: h264Track, Audio: aacTrack}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range film(h264Track, aacTrack, 0, 40) {
+		if p.Track == aacTrack {
+			p = &media.Packet{Track: p.Track, DTS: p.DTS - 600*ms, PTS: p.PTS - 600*ms, Payload: p.Payload}
+		}
+		a.read(appendAll(t, m, nil, []*media.Packet{p}))
+	}
+	if n := len(a.tables); n != 4 {
+		t.Errorf("with late sound there are %d tables", n)
+	}
+	// Nothing is repeated after AppendTables.
+	m, a = NewMuxer(MuxerConfig{}), newAudit(t)
 	list := film(h264Track, nil, 0, 1)
 	if err := m.SetTracks(tracksOf(list)); err != nil {
 		t.Fatal(err)
