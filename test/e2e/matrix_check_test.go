@@ -162,19 +162,29 @@ func samePackets(v *verdict, src, got *take, runs int) {
 	if strings.HasPrefix(v.audio, "pcm") {
 		return // samples have no bounds of packets: sameSound compares them
 	}
-	orig, at := src.packets["audio"], map[string]int{}
-	for i, p := range slices.Backward(orig) {
-		at[p.hash] = i // tones repeat: the first
+	orig, list := src.packets["audio"], got.packets["audio"]
+	// A tone may repeat itself: a run begins where some more packets fit.
+	find := func(n int) int {
+		for i := range orig {
+			same := 0
+			for same < 5 && i+same < len(orig) && n+same < len(list) && orig[i+same].hash == list[n+same].hash {
+				same++
+			}
+			if same == min(5, len(list)-n) {
+				return i
+			}
+		}
+		return -1
 	}
 	breaks, last := 0, -2
-	for n, p := range got.packets["audio"] {
+	for n, p := range list {
 		if last >= 0 && last+1 < len(orig) && orig[last+1].hash == p.hash {
 			last++
 			continue
 		}
-		i, ok := at[p.hash]
-		if !ok {
-			v.fault("packet %d of %d of the sound is not the source's", n, len(got.packets["audio"]))
+		i := find(n)
+		if i < 0 {
+			v.fault("packet %d of %d of the sound is not the source's", n, len(list))
 			return
 		}
 		breaks++

@@ -50,14 +50,11 @@ func publishEnhanced(t *testing.T, g *gateway, app, name string, s script) (kill
 	ctx, cancel := context.WithCancel(t.Context())
 	var playing sync.WaitGroup
 	playing.Go(func() { s.play(ctx, func(u unit) { r.send(message(s.tag(u, false))) }) })
-	var once sync.Once
-	kill = func() {
-		once.Do(func() {
-			r.Close()
-			cancel()
-			playing.Wait()
-		})
-	}
+	kill = sync.OnceFunc(func() {
+		r.Close()
+		cancel()
+		playing.Wait()
+	})
 	t.Cleanup(kill)
 	return kill
 }
@@ -196,13 +193,10 @@ func recordTags(t *testing.T, m *want, next func() (flvTag, error), hangUp func(
 			}
 		}
 	}()
-	var once sync.Once
-	stop := func() {
-		once.Do(func() {
-			hangUp()
-			<-k.ended
-		})
-	}
+	stop := sync.OnceFunc(func() {
+		hangUp()
+		<-k.ended
+	})
 	t.Cleanup(stop)
 	r := &capture{file: filepath.Join(t.TempDir(), "recorded.mkv"), pictures: func() int { return int(k.pictures.Load()) }}
 	r.done = func() bool {

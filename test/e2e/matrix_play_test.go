@@ -1,13 +1,18 @@
 package e2e
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // A capture is a player at work.
@@ -17,6 +22,7 @@ type capture struct {
 	stop     func()        // ends it; the file is whole then
 	said     func() string // its complaints
 	done     func() bool   // it has ended
+	after    bool          // it is whole when the publisher has gone
 }
 
 // An outlet is one way to play a stream.
@@ -90,5 +96,83 @@ func playFFmpeg(url func(g *gateway, stream string) string, options ...string) f
 				}
 			},
 		}
+	}
+}
+
+// playWebSocket writes the bytes that come over a WebSocket into a file, which
+// ffmpeg reads as it is; text messages are none of them. share is how many
+// messages come for each picture.
+func playWebSocket(suffix string, share int) func(*testing.T, *gateway, string, want) *capture {
+	return func(t *testing.T, g *gateway, stream string, w want) *capture {
+		t.Helper()
+		ws, _, err := websocket.DefaultDialer.DialContext(t.Context(), "ws://"+g.http+"/"+stream+suffix, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		suffix, _, _ := strings.Cut(suffix, "?")
+		file := filepath.Join(t.TempDir(), "websocket"+suffix)
+		f, err := os.Create(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var messages atomic.Int64
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer f.Close()
+			for {
+				kind, message, err := ws.ReadMessage()
+				if err != nil {
+					return
+				}
+				if kind == websocket.BinaryMessage {
+					messages.Add(1)
+					_, _ = f.Write(message)
+				}
+			}
+		}()
+		stop := sync.OnceFunc(func() {
+			ws.Close()
+			<-ended
+		})
+		t.Cleanup(stop)
+		return &capture{
+			file: file, stop: stop, said: func() string { return "" },
+			pictures: func() int { return int(messages.Load()) / share },
+			done: func() bool {
+				select {
+				case <-ended:
+					return true
+				default:
+					return false
+				}
+			},
+		}
+	}
+}
+
+// playRecord takes the server's own record of the stream.
+func playRecord(dir, ext string) func(*testing.T, *gateway, string, want) *capture {
+	return func(t *testing.T, g *gateway, stream string, w want) *capture {
+		file := filepath.Join(dir, stream+ext)
+		c := &capture{file: file, after: true, pictures: func() int { return math.MaxInt / 2 }, done: func() bool { return true }}
+		var faults string
+		c.said = func() string { return faults }
+		c.stop = func() {
+			g.in(t).until("the record is finished", func() bool {
+				_, err := os.Stat(file)
+				return err == nil
+			})
+			if ext != ".flv" || classic(w.video, w.audio) {
+				return
+			}
+			var b []byte
+			b, faults = tagsToMKV(readFLV(t, file), &w)
+			c.file = filepath.Join(t.TempDir(), "record.mkv")
+			if err := os.WriteFile(c.file, b, 0o600); err != nil {
+				t.Error(err)
+			}
+		}
+		return c
 	}
 }

@@ -58,7 +58,7 @@ func developed(t *testing.T, file string) take {
 	k.probe(output(t, "ffprobe", "-v", "error", "-show_entries", "stream=index,codec_type,codec_name,channels,sample_rate:packet=stream_index,pts_time,dts_time,flags,data_hash",
 		"-show_data_hash", "md5", "-of", "flat", file))
 	dir := t.TempDir()
-	pictures, crc, raw := filepath.Join(dir, "v"), filepath.Join(dir, "c"), filepath.Join(dir, "a")
+	pictures, crc, raw, bare := filepath.Join(dir, "v"), filepath.Join(dir, "c"), filepath.Join(dir, "a"), filepath.Join(dir, "b")
 	args := []string{"-hide_banner", "-nostdin", "-y", "-v", "error", "-copyts", "-i", file}
 	if _, ok := k.tracks["video"]; ok {
 		args = append(args, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", pictures)
@@ -67,6 +67,10 @@ func developed(t *testing.T, file string) take {
 		mono := []string{"-map", "0:a", "-ac", "1", "-ar", itoa(pcmRate)}
 		args = append(append(append(args, mono...), "-f", "framecrc", crc), mono...)
 		args = append(args, "-f", "s16le", raw)
+	}
+	adts := k.tracks["audio"].codec == "aac" && filepath.Ext(file) == ".ts"
+	if adts {
+		args = append(args, "-map", "0:a", "-c", "copy", "-bsf:a", "aac_adtstoasc", "-f", "framemd5", bare)
 	}
 	if len(k.tracks) == 0 {
 		return k
@@ -80,6 +84,11 @@ func developed(t *testing.T, file string) take {
 	}
 	for _, f := range hashTable(pictures) {
 		k.frames = append(k.frames, frame{f.pts, f.hash})
+	}
+	for i, f := range hashTable(bare) {
+		if adts && i < len(k.packets["audio"]) {
+			k.packets["audio"][i].hash = "MD5:" + f.hash
+		}
 	}
 	samples, _ := os.ReadFile(raw)
 	for _, f := range hashTable(crc) {

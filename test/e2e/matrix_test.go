@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +19,13 @@ func TestMatrix(t *testing.T) {
 		k := developed(t, m.file)
 		takes[name] = &k
 	}
-	g := start(t, "WEBRTC_PEER_TIMEOUT=3s")
+	records := t.TempDir()
+	config := filepath.Join(t.TempDir(), "sluice.yaml")
+	rule := `record: {rules: [{match: "live/matrix*", formats: [flv, mpegts, fmp4], path: "{app}/{stream}"}]}`
+	if err := os.WriteFile(config, []byte(rule), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := startWith(t, []string{"-c", config}, "WEBRTC_PEER_TIMEOUT=3s", "RECORD_DIR="+records, "RECORD_CLOSE_AFTER=2s")
 	n := 0
 	for _, in := range inlets() {
 		for _, name := range in.media {
@@ -25,29 +33,31 @@ func TestMatrix(t *testing.T) {
 			stream := fmt.Sprintf("live/matrix%d", n)
 			t.Run(in.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
-				matrixRow(t, g.in(t), in, sources[name], takes[name], stream)
+				matrixRow(t, g.in(t), in, outlets(records), sources[name], takes[name], stream)
 			})
 		}
 	}
 }
 
-func matrixRow(t *testing.T, g *gateway, in inlet, m medium, src *take, stream string) {
+func matrixRow(t *testing.T, g *gateway, in inlet, outs []outlet, m medium, src *take, stream string) {
 	kill := in.publish(t, g, stream, m)
 	g.live(stream, 2)
-	outs := outlets()
-	recorders := make([]*capture, len(outs))
+	captures := make([]*capture, len(outs))
 	wants := make([]want, len(outs))
 	for i, o := range outs {
 		wants[i] = o.want(m)
-		recorders[i] = o.record(t, g, stream, wants[i])
+		captures[i] = o.record(t, g, stream, wants[i])
+		if first := captures[0]; i == 0 {
+			g.until("the first viewer is well in", func() bool { return first.pictures() > mediaGOP+mediaGOP/2 })
+		}
 	}
 	has := func(what string, more int) {
-		from := make([]int, len(recorders))
-		for i, r := range recorders {
+		from := make([]int, len(captures))
+		for i, r := range captures {
 			from[i] = r.pictures()
 		}
 		lacking := func() (names []string) {
-			for i, r := range recorders {
+			for i, r := range captures {
 				if !r.done() && r.pictures() < from[i]+more {
 					names = append(names, fmt.Sprintf("%s has %d", outs[i].name, r.pictures()-from[i]))
 				}
@@ -69,11 +79,14 @@ func matrixRow(t *testing.T, g *gateway, in inlet, m medium, src *take, stream s
 	g.until("the publisher is gone", func() bool { return !g.stream(stream).Live })
 	kill = in.publish(t, g, stream, m)
 	has("after the publisher came back", 2*mediaFPS+10)
-	for _, r := range recorders {
+	for _, r := range captures {
+		if r.after {
+			kill()
+		}
 		r.stop()
 	}
 	kill()
-	for i, r := range recorders {
+	for i, r := range captures {
 		got := developed(t, r.file)
 		v := compare(src, &got, wants[i])
 		if s := r.said(); s != "" {

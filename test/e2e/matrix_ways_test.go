@@ -34,15 +34,25 @@ func inlets() []inlet {
 	}
 }
 
-// outlets are all ways to play.
-func outlets() []outlet {
+// outlets are all ways to play; records is the folder of the server's records.
+func outlets(records string) []outlet {
 	flv := []string{"h264", "hevc", "aac", "pcm_alaw", "pcm_mulaw"}
 	ts := []string{"h264", "hevc", "aac"}
+	mp4 := []string{"h264", "hevc", "aac", "opus"}
+	web := func(suffix string) func(g *gateway, stream string) string {
+		return func(g *gateway, stream string) string { return "http://" + g.http + "/" + stream + suffix }
+	}
 	return []outlet{
 		{name: "RTMP", passes: append(flv, "opus"), sound: "aac", record: playRTMP},
 		{name: "HTTP-FLV", passes: flv, sound: "aac", record: playHTTPFLV},
-		{name: "HTTP-TS", passes: ts, sound: "aac", record: playFFmpeg(func(g *gateway, s string) string { return "http://" + g.http + "/" + s + ".ts" })},
+		{name: "HTTP-TS", passes: ts, sound: "aac", record: playFFmpeg(web(".ts"))},
+		{name: "WS-TS", passes: mp4, sound: "aac", record: playWebSocket(".ts?opus=1", 3)},
+		{name: "HTTP-MP4", passes: mp4, sound: "aac", record: playFFmpeg(web(".mp4"))},
+		{name: "WS-MP4", passes: mp4, sound: "aac", record: playWebSocket(".mp4", 1)},
 		{name: "WHEP", passes: []string{"h264", "hevc", "opus", "pcm_alaw", "pcm_mulaw"}, sound: "opus", drops: true, settle: 1.5, record: playWHEP},
+		{name: "record FLV", passes: flv, sound: "aac", record: playRecord(records, ".flv")},
+		{name: "record TS", passes: mp4, sound: "aac", record: playRecord(records, ".ts")},
+		{name: "record MP4", passes: mp4, sound: "aac", record: playRecord(records, ".mp4")},
 	}
 }
 

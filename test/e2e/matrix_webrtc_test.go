@@ -17,12 +17,74 @@ import (
 	"github.com/pion/rtp"
 	"github.com/pion/rtp/codecs"
 	"github.com/pion/webrtc/v4"
-	"github.com/pion/webrtc/v4/pkg/media"
 )
 
 // mimes are WebRTC's names of codecs.
 var mimes = map[string]string{
 	"h264": webrtc.MimeTypeH264, "hevc": webrtc.MimeTypeH265, "opus": webrtc.MimeTypeOpus, "pcm_alaw": webrtc.MimeTypePCMA, "pcm_mulaw": webrtc.MimeTypePCMU,
+}
+
+// rtpTrack sends one track, with the times that its media have and not with
+// those at which a busy machine gets round to it.
+type rtpTrack struct {
+	*webrtc.TrackLocalStaticRTP
+	sender    *webrtc.RTPSender
+	payloader rtp.Payloader
+	clock     int64
+	sequence  uint16
+}
+
+func newRTPTrack(pc *webrtc.PeerConnection, kind, codec string) (*rtpTrack, error) {
+	local, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mimes[codec]}, kind, "matrix")
+	if err != nil {
+		return nil, err
+	}
+	k := &rtpTrack{TrackLocalStaticRTP: local, clock: 90000}
+	switch codec {
+	case "h264":
+		k.payloader = &codecs.H264Payloader{}
+	case "hevc":
+		k.payloader = &codecs.H265Payloader{}
+	case "opus":
+		k.payloader, k.clock = &codecs.OpusPayloader{}, 48000
+	default:
+		k.payloader, k.clock = &codecs.G711Payloader{}, 8000
+	}
+	if k.sender, err = pc.AddTrack(local); err != nil {
+		return nil, err
+	}
+	go func() { // RTCP has to be read for lost packets to be sent again
+		for {
+			if _, _, err := k.sender.ReadRTCP(); err != nil {
+				return
+			}
+		}
+	}()
+	return k, nil
+}
+
+// stamp is the RTP time of a presentation time.
+func (k *rtpTrack) stamp(pts time.Duration) uint32 {
+	return uint32(int64(pts+time.Hour) * k.clock / int64(time.Second))
+}
+
+func (k *rtpTrack) send(data []byte, pts time.Duration) {
+	stamp := k.stamp(pts)
+	parts := k.payloader.Payload(1188, data)
+	for i, part := range parts {
+		k.sequence++
+		_ = k.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, Marker: i == len(parts)-1, SequenceNumber: k.sequence, Timestamp: stamp}, Payload: part})
+		if k.clock == 8000 {
+			stamp += uint32(len(part))
+		}
+	}
+}
+
+// report is the sender report for a time of the media, which was at began.
+func (k *rtpTrack) report(began time.Time, pts time.Duration) rtcp.Packet {
+	at := began.Add(pts)
+	ntp := uint64(at.Unix()+2208988800)<<32 | uint64(at.Nanosecond())<<32/uint64(time.Second)
+	return &rtcp.SenderReport{SSRC: uint32(k.sender.GetParameters().Encodings[0].SSRC), NTPTime: ntp, RTPTime: k.stamp(pts)}
 }
 
 // publishScript publishes by WHIP until kill is called, which has its socket
@@ -33,28 +95,15 @@ func publishScript(t *testing.T, g *gateway, stream string, s script) (kill func
 	if err != nil {
 		t.Fatal(err)
 	}
-	pc, err := newPion(pionOptions{socket: socket})
+	pc, err := newPion(pionOptions{socket: socket, ownReports: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	tracks := map[string]*webrtc.TrackLocalStaticSample{}
+	tracks := map[string]*rtpTrack{}
 	for _, kind := range []string{"video", "audio"} {
-		track, err := webrtc.NewTrackLocalStaticSample(webrtc.RTPCodecCapability{MimeType: mimes[s.codec[kind]]}, kind, "matrix")
-		if err != nil {
+		if tracks[kind], err = newRTPTrack(pc, kind, s.codec[kind]); err != nil {
 			t.Fatal(err)
 		}
-		sender, err := pc.AddTrack(track)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tracks[kind] = track
-		go func() { // RTCP has to be read for lost packets to be sent again
-			for {
-				if _, _, err := sender.ReadRTCP(); err != nil {
-					return
-				}
-			}
-		}()
 	}
 	connected := make(chan struct{})
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -73,23 +122,25 @@ func publishScript(t *testing.T, g *gateway, stream string, s script) (kill func
 	ctx, cancel := context.WithCancel(t.Context())
 	var playing sync.WaitGroup
 	playing.Go(func() {
+		began, reported := time.Now(), -time.Second
 		s.play(ctx, func(u unit) {
+			if u.dts >= reported+time.Second/2 {
+				reported = u.dts
+				_ = pc.WriteRTCP([]rtcp.Packet{tracks["video"].report(began, u.dts), tracks["audio"].report(began, u.dts)})
+			}
 			data := u.data
 			if u.kind == "video" {
 				data = s.annexB(u)
 			}
-			_ = tracks[u.kind].WriteSample(media.Sample{Data: data, Duration: u.duration})
+			tracks[u.kind].send(data, u.pts)
 		})
 	})
-	var once sync.Once
-	kill = func() {
-		once.Do(func() {
-			cancel()
-			playing.Wait()
-			_ = socket.Close()
-			_ = pc.Close()
-		})
-	}
+	kill = sync.OnceFunc(func() {
+		cancel()
+		playing.Wait()
+		_ = socket.Close()
+		_ = pc.Close()
+	})
 	t.Cleanup(kill)
 	return kill
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/interceptor"
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 )
@@ -28,6 +29,8 @@ type pionPeer struct {
 type pionOptions struct {
 	tcp    bool
 	socket net.PacketConn // to share with the ICE agent; may be nil
+	// ownReports says that the caller sends the sender reports.
+	ownReports bool
 }
 
 // newPion returns a peer connection that stays on this machine.
@@ -45,7 +48,15 @@ func newPion(o pionOptions) (*webrtc.PeerConnection, error) {
 	if o.socket != nil {
 		s.SetICEUDPMux(webrtc.NewICEUDPMux(quiet.NewLogger("ice"), o.socket))
 	}
-	return webrtc.NewAPI(webrtc.WithSettingEngine(s)).NewPeerConnection(webrtc.Configuration{})
+	options := []func(*webrtc.API){webrtc.WithSettingEngine(s)}
+	if o.ownReports {
+		m, r := &webrtc.MediaEngine{}, &interceptor.Registry{}
+		if err := errors.Join(m.RegisterDefaultCodecs(), webrtc.ConfigureNack(m, r)); err != nil {
+			return nil, err
+		}
+		options = append(options, webrtc.WithMediaEngine(m), webrtc.WithInterceptorRegistry(r))
+	}
+	return webrtc.NewAPI(options...).NewPeerConnection(webrtc.Configuration{})
 }
 
 // call posts the offer of pc to a WHIP or WHEP endpoint and takes the answer.
