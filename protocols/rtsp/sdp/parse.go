@@ -16,7 +16,7 @@ func Parse(b []byte) (*Session, error) {
 	var m *Media
 	full := false
 	for line := range strings.Lines(string(b)) {
-		line = strings.Trim(line, " \t\r\n\x00")
+		line = strings.TrimSpace(clean(line))
 		if len(line) < 2 || line[1] != '=' {
 			continue
 		}

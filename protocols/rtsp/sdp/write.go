@@ -109,10 +109,11 @@ func or(s, other string) string {
 	return s
 }
 
-// clean keeps a value from making a line of its own.
+// clean makes control characters spaces, which keeps a value from making a line
+// of its own.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r == '\r' || r == '\n' || r == 0 {
+		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
