@@ -77,7 +77,7 @@ func allowed(from, to string) bool {
 		return false
 	case below(from, "server/media"), below(from, "web"):
 		return false
-	case below(from, "server/ring"):
+	case below(from, "server/ring"), below(from, "server/udp"):
 		return false
 	case below(from, "server/hub"):
 		return within(to, "server/media", "server/ring")
@@ -89,11 +89,11 @@ func allowed(from, to string) bool {
 		return within(to, "signaling")
 	case protocol(from) != "":
 		return protocol(from) == protocol(to) ||
-			within(to, "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container", "protocols/internal")
+			within(to, "server/hub", "server/media", "server/ring", "server/udp", "protocols/codec", "protocols/container", "protocols/internal")
 	case below(from, "protocols/internal"):
-		return within(to, "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container", "protocols/internal")
+		return within(to, "server/hub", "server/media", "server/ring", "server/udp", "protocols/codec", "protocols/container", "protocols/internal")
 	case below(from, "webrtc"):
-		return within(to, "webrtc", "signaling", "server/hub", "server/media", "server/ring", "protocols/codec", "protocols/container")
+		return within(to, "webrtc", "signaling", "server/hub", "server/media", "server/ring", "server/udp", "protocols/codec", "protocols/container")
 	case below(from, "server"):
 		return within(to, "server", "protocols/codec", "protocols/container")
 	default:

@@ -25,7 +25,7 @@ func BenchmarkSendTrain(b *testing.B) {
 	path := &Path{Remote: netip.AddrPortFrom(to.Addr().Unmap(), to.Port()), socket: m.sockets[0]}
 	for name, gso := range map[string]bool{"gso": true, "single": false} {
 		b.Run(name, func(b *testing.B) {
-			m.sockets[0].gso.Store(gso && supportsGSO(m.sockets[0].udp))
+			m.sockets[0].out.SetGSO(gso)
 			b.ReportAllocs()
 			b.SetBytes(int64(t.Bytes()))
 			for b.Loop() {

@@ -255,7 +255,7 @@ func TestTrainOverUDP(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, gso := range []bool{true, false} {
-		m.sockets[0].gso.Store(gso && supportsGSO(m.sockets[0].udp))
+		m.sockets[0].out.SetGSO(gso)
 		checkTrain(t, path, func() []byte {
 			n, err := c.Read(buf)
 			if err != nil {

@@ -149,10 +149,8 @@ func (c *tcpConn) sendTrain(t *Train) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.out = c.out[:0]
-	b := t.buf
-	for _, n := range t.sizes {
-		c.out = appendFrame(c.out, b[:n])
-		b = b[n:]
+	for b := range t.Packets {
+		c.out = appendFrame(c.out, b)
 	}
 	return c.flush()
 }

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"time"
+
+	"sluice/server/udp"
 )
+
+// Train is a run of packets for one destination.
+type Train = udp.Train
 
 // maxPacket is the largest packet taken from the network. WebRTC peers keep
 // below 1500 bytes.
@@ -21,7 +25,7 @@ type socket struct {
 	conn net.PacketConn
 	udp  *net.UDPConn // the same, where it is a real one
 	addr netip.AddrPort
-	gso  atomic.Bool
+	out  *udp.Sender // of udp
 }
 
 func newSocket(conn net.PacketConn) (*socket, error) {
@@ -31,7 +35,7 @@ func newSocket(conn net.PacketConn) (*socket, error) {
 	}
 	s := &socket{conn: conn, addr: unmap(local.AddrPort())}
 	if s.udp, ok = conn.(*net.UDPConn); ok {
-		s.gso.Store(supportsGSO(s.udp))
+		s.out = udp.NewSender(s.udp)
 		if s.addr.Addr().IsUnspecified() {
 			wantPktinfo(s.udp, s.addr.Addr().Is6())
 		}
@@ -102,16 +106,14 @@ func (s *socket) send(b []byte, to netip.AddrPort, src *source) error {
 }
 
 func (s *socket) sendTrain(t *Train, to netip.AddrPort, src *source) error {
-	return t.runs(func(b []byte, segment, packets int) error {
-		if packets > 1 && s.gso.Load() {
-			err := s.sendSegments(b, segment, to, src)
-			if err == nil || !noGSO(err) {
-				return err
-			}
-			// The device can't (quic-go met EIO without checksum offload):
-			// never ask again.
-			s.gso.Store(false)
+	if s.udp != nil {
+		var oob []byte
+		if src != nil {
+			oob = src.oob
 		}
+		return s.out.Send(t, to, oob)
+	}
+	return t.Runs(func(b []byte, segment, _ int) error {
 		for len(b) > 0 {
 			n := min(segment, len(b))
 			if err := s.send(b[:n], to, src); err != nil {
@@ -121,14 +123,4 @@ func (s *socket) sendTrain(t *Train, to netip.AddrPort, src *source) error {
 		}
 		return nil
 	})
-}
-
-func (s *socket) sendSegments(b []byte, segment int, to netip.AddrPort, src *source) error {
-	var space [64]byte
-	oob := space[:0]
-	if src != nil {
-		oob = append(oob, src.oob...)
-	}
-	_, _, err := s.udp.WriteMsgUDPAddrPort(b, appendSegmentSize(oob, uint16(segment)), to)
-	return err
 }

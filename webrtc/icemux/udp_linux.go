@@ -2,31 +2,20 @@ package icemux
 
 import (
 	"encoding/binary"
-	"errors"
 	"net"
 	"net/netip"
 	"syscall"
+
+	"sluice/server/udp"
 )
 
 var ne = binary.NativeEndian
 
-// From linux/udp.h and linux/in6.h; package syscall lacks them.
+// From linux/in6.h; package syscall lacks them.
 const (
-	solUDP          = 17
-	udpSegment      = 103
 	ipv6RecvPktinfo = 49
 	ipv6Pktinfo     = 50
 )
-
-// supportsGSO asks whether the kernel knows UDP_SEGMENT (4.18 and later).
-func supportsGSO(conn *net.UDPConn) bool {
-	ok := false
-	control(conn, func(fd int) {
-		_, err := syscall.GetsockoptInt(fd, solUDP, udpSegment)
-		ok = err == nil
-	})
-	return ok
-}
 
 // wantPktinfo asks for the local address of every packet. Where that is refused
 // the routing table chooses what answers leave from.
@@ -45,28 +34,17 @@ func control(conn *net.UDPConn, f func(fd int)) {
 	}
 }
 
-// noGSO reports whether err says that segmentation is not to be had here.
-func noGSO(err error) bool {
-	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EOPNOTSUPP)
-}
-
-func appendSegmentSize(oob []byte, size uint16) []byte {
-	oob, data := appendControl(oob, solUDP, udpSegment, 2)
-	ne.PutUint16(data, size)
-	return oob
-}
-
 // pktinfo is the control message that makes a packet leave from addr.
 func pktinfo(addr netip.Addr) []byte {
 	if addr.Is4() {
 		// struct in_pktinfo: ifindex, spec_dst, addr
-		oob, data := appendControl(nil, syscall.IPPROTO_IP, syscall.IP_PKTINFO, 12)
+		oob, data := udp.AppendControl(nil, syscall.IPPROTO_IP, syscall.IP_PKTINFO, 12)
 		a := addr.As4()
 		copy(data[4:], a[:])
 		return oob
 	}
 	// struct in6_pktinfo: addr, ifindex
-	oob, data := appendControl(nil, syscall.IPPROTO_IPV6, ipv6Pktinfo, 20)
+	oob, data := udp.AppendControl(nil, syscall.IPPROTO_IPV6, ipv6Pktinfo, 20)
 	a := addr.As16()
 	copy(data, a[:])
 	return oob
@@ -101,20 +79,4 @@ func controlLen(oob []byte) int {
 		return int(min(ne.Uint64(oob), 1<<20))
 	}
 	return int(min(ne.Uint32(oob), 1<<20))
-}
-
-// appendControl appends a control message with size zero bytes of data, and
-// returns those too.
-func appendControl(oob []byte, level, typ uint32, size int) (all, data []byte) {
-	at := len(oob)
-	oob = append(oob, make([]byte, syscall.CmsgSpace(size))...)
-	m := oob[at:]
-	if cmsgHeader == 16 {
-		ne.PutUint64(m, uint64(syscall.CmsgLen(size)))
-	} else {
-		ne.PutUint32(m, uint32(syscall.CmsgLen(size)))
-	}
-	ne.PutUint32(m[cmsgHeader-8:], level)
-	ne.PutUint32(m[cmsgHeader-4:], typ)
-	return oob, m[cmsgHeader : cmsgHeader+size]
 }

@@ -7,13 +7,7 @@ import (
 	"net/netip"
 )
 
-func supportsGSO(*net.UDPConn) bool { return false }
-
 func wantPktinfo(*net.UDPConn, bool) {}
-
-func noGSO(error) bool { return true }
-
-func appendSegmentSize(oob []byte, _ uint16) []byte { return oob }
 
 func pktinfo(netip.Addr) []byte { return nil }
 

@@ -1,4 +1,4 @@
-package icemux
+package udp
 
 // Train is a run of packets for one destination, back to back in one buffer.
 // The zero value is an empty train. It is for one goroutine at a time.
@@ -37,12 +37,24 @@ func (t *Train) Len() int { return len(t.sizes) }
 // Bytes returns the sum of the packets' sizes.
 func (t *Train) Bytes() int { return len(t.buf) }
 
+// Packets yields the packets, in their order. They are good until the next call
+// of Room or Reset.
+func (t *Train) Packets(yield func([]byte) bool) {
+	b := t.buf
+	for _, n := range t.sizes {
+		if !yield(b[:n:n]) {
+			return
+		}
+		b = b[n:]
+	}
+}
+
 // Reset empties the train and keeps its memory.
 func (t *Train) Reset() { t.buf, t.sizes = t.buf[:0], t.sizes[:0] }
 
-// runs calls f for every stretch of packets that one segmentation request can
+// Runs calls f for every stretch of packets that one segmentation request can
 // carry: all of the same size but for the last, which may be smaller.
-func (t *Train) runs(f func(b []byte, segment, packets int) error) error {
+func (t *Train) Runs(f func(b []byte, segment, packets int) error) error {
 	for i, at := 0, 0; i < len(t.sizes); {
 		segment, end, n := t.sizes[i], at+t.sizes[i], 1
 		for n < maxSegments && i+n < len(t.sizes) {

@@ -1,4 +1,4 @@
-package icemux
+package udp
 
 import (
 	"testing"
@@ -34,7 +34,7 @@ func TestTrainRuns(t *testing.T) {
 			}
 			var got []run
 			total := 0
-			err := tr.runs(func(b []byte, segment, packets int) error {
+			err := tr.Runs(func(b []byte, segment, packets int) error {
 				if want := (len(b) + segment - 1) / segment; want != packets {
 					t.Errorf("%d bytes in segments of %d are called %d packets", len(b), segment, packets)
 				}

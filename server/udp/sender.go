@@ -1,0 +1,57 @@
+package udp
+
+import (
+	"net"
+	"net/netip"
+	"sync/atomic"
+)
+
+// Sender sends trains from one socket. It is safe for concurrent use.
+type Sender struct {
+	conn *net.UDPConn
+	gso  atomic.Bool
+}
+
+// NewSender returns a Sender for a socket.
+func NewSender(conn *net.UDPConn) *Sender {
+	s := &Sender{conn: conn}
+	s.gso.Store(supportsGSO(conn))
+	return s
+}
+
+// SetGSO turns segmentation offload off, or on again where the system has it.
+func (s *Sender) SetGSO(on bool) { s.gso.Store(on && supportsGSO(s.conn)) }
+
+// Send sends the packets of a train. oob are control messages that go with each
+// of them; it may be nil. Where the error is not nil the rest was not sent.
+func (s *Sender) Send(t *Train, to netip.AddrPort, oob []byte) error {
+	return t.Runs(func(b []byte, segment, packets int) error {
+		if packets > 1 && s.gso.Load() {
+			var space [64]byte
+			_, _, err := s.conn.WriteMsgUDPAddrPort(b, appendSegmentSize(append(space[:0], oob...), uint16(segment)), to)
+			if err == nil || !noGSO(err) {
+				return err
+			}
+			// The device can't (quic-go met EIO without checksum offload):
+			// never ask again.
+			s.gso.Store(false)
+		}
+		for len(b) > 0 {
+			n := min(segment, len(b))
+			if err := s.send(b[:n], to, oob); err != nil {
+				return err
+			}
+			b = b[n:]
+		}
+		return nil
+	})
+}
+
+func (s *Sender) send(b []byte, to netip.AddrPort, oob []byte) error {
+	if len(oob) == 0 {
+		_, err := s.conn.WriteToUDPAddrPort(b, to)
+		return err
+	}
+	_, _, err := s.conn.WriteMsgUDPAddrPort(b, oob, to)
+	return err
+}
