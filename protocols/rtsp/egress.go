@@ -14,6 +14,7 @@ import (
 	"sluice/protocols/rtsp/sdp"
 	"sluice/server/hub"
 	"sluice/server/media"
+	"sluice/server/udp"
 )
 
 // errChanged ends a player whose session description is no longer true.
@@ -40,11 +41,11 @@ type player struct {
 	hidden  bool
 	sent    bool
 	next    [2]uint16 // by lane, once sent
-	epoch   time.Time
 	reports time.Time // when the next ones are due
 	bufs    net.Buffers
 	scratch []byte
 	pace    pacer
+	train   udp.Train
 }
 
 // newPlayer waits until it is known what there is to play.

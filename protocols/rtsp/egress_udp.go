@@ -27,20 +27,35 @@ func (p *pacer) take(n int, now time.Time) time.Duration {
 	return wait
 }
 
-// sendDatagrams sends a unit's packets over UDP.
+// pieceBytes is how much one system call sends at most: a few milliseconds at
+// the pacer's rate.
+const pieceBytes = 32 << 10
+
+// sendDatagrams sends a unit's packets over UDP, many in one system call.
 func (p *player) sendDatagrams(ctx context.Context, l *link, u *unit) error {
 	for b := range u.packets {
-		if wait := p.pace.take(len(b), time.Now()); wait > 0 {
-			if err := sleep(ctx, wait); err != nil {
+		if p.train.Bytes()+len(b) > pieceBytes {
+			if err := p.sendTrain(ctx, l); err != nil {
 				return err
 			}
 		}
-		if err := l.pair.send(0, b); err != nil {
+		p.train.Add(copy(p.train.Room(len(b)), b))
+	}
+	return p.sendTrain(ctx, l)
+}
+
+func (p *player) sendTrain(ctx context.Context, l *link) error {
+	n := p.train.Bytes()
+	if wait := p.pace.take(n, time.Now()); wait > 0 {
+		if err := sleep(ctx, wait); err != nil {
+			p.train.Reset()
 			return err
 		}
-		p.viewer.Sent(len(b))
 	}
-	return nil
+	err := l.pair.sendTrain(&p.train)
+	p.train.Reset()
+	p.viewer.Sent(n)
+	return err
 }
 
 // sleep waits for d, or until ctx is done.

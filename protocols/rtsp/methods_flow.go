@@ -157,7 +157,7 @@ func (s *session) takeDatagrams(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		now := time.Now()
+		var now time.Time
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)

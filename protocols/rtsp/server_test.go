@@ -67,8 +67,11 @@ func TestStatus(t *testing.T) {
 		{"multicast", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/AVP;multicast;port=5000-5001"}, 461, ""},
 		{"secure profile", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/SAVP;unicast;client_port=5000-5001"}, 461, ""},
 		{"UDP without ports", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/AVP;unicast"}, 461, ""},
-		{"several transports", nil, wire.Setup, on + "/trackID=0", "",
-			[]string{"Transport: RTP/SAVP;unicast,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=4-5,RTP/AVP;unicast;client_port=5000-5001"}, 200, "Transport: interleaved=4-5"},
+		{
+			"several transports", nil, wire.Setup, on + "/trackID=0", "",
+			[]string{"Transport: RTP/SAVP;unicast,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=4-5,RTP/AVP;unicast;client_port=5000-5001"},
+			200, "Transport: interleaved=4-5",
+		},
 		{"no channels", nil, wire.Setup, on + "/trackID=1", "", []string{"Transport: RTP/AVP/TCP"}, 200, "Transport: interleaved=0-1"},
 		{"the same channels again", setup, wire.Setup, on + "/trackID=1", "", []string{tcp01}, 200, "Transport: interleaved=2-3"},
 		{"mixed transports", setup, wire.Setup, on + "/trackID=1", "", []string{"Transport: RTP/AVP;unicast;client_port=5000-5001"}, 461, ""},

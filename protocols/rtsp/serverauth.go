@@ -7,17 +7,17 @@ import (
 	"sluice/protocols/rtsp/wire"
 )
 
-// errDenied says that credentials are wrong or missing; because is what
+// deniedError says that credentials are wrong or missing; because is what
 // wire.Guard has found.
-type errDenied struct {
+type deniedError struct {
 	StatusError
 	because error
 }
 
-func (e *errDenied) Unwrap() []error { return []error{&e.StatusError, e.because} }
+func (e *deniedError) Unwrap() []error { return []error{&e.StatusError, e.because} }
 
 func denied(because error) error {
-	return &errDenied{StatusError{Status: wire.Unauthorized}, because}
+	return &deniedError{StatusError{Status: wire.Unauthorized}, because}
 }
 
 // identify reads the credentials of a request: Basic, Digest, or the token of

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"sluice/server/udp"
 )
 
 // errNoPorts says that every pair of the range is in use.
@@ -92,7 +94,8 @@ type portPair struct {
 	ports *ports
 	port  int
 	conns [2]*net.UDPConn
-	peer  netip.Addr // packets from elsewhere are not taken
+	out   *udp.Sender // of RTP
+	peer  netip.Addr  // packets from elsewhere are not taken
 	// remote are the peer's ports: those of SETUP, or, once packets have come
 	// through a NAT, those that they came from.
 	remote  [2]atomic.Uint32
@@ -121,6 +124,7 @@ func openPair(local netip.Addr, port int) (*portPair, error) {
 		_ = c.SetWriteBuffer(socketBuffer)
 		p.conns[i] = c
 	}
+	p.out = udp.NewSender(p.conns[0])
 	return p, nil
 }
 
@@ -194,8 +198,16 @@ func (p *portPair) to(i int) netip.AddrPort {
 	return netip.AddrPortFrom(p.peer, uint16(p.remote[i].Load()))
 }
 
-// send sends one packet, of RTP (0) or RTCP (1). What the network does not take
-// is lost, as on any other part of the way.
+// sendTrain sends RTP packets. What the network does not take is lost, as on any
+// other part of the way.
+func (p *portPair) sendTrain(t *udp.Train) error {
+	if err := p.out.Send(t, p.to(0), nil); errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+// send sends one packet, of RTP (0) or RTCP (1).
 func (p *portPair) send(i int, b []byte) error {
 	_, err := p.conns[i].WriteToUDPAddrPort(b, p.to(i))
 	if errors.Is(err, net.ErrClosed) {
