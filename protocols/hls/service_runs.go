@@ -128,6 +128,15 @@ func (h *Handler) recorded(stream string) bool {
 	return h.cfg.TS.Dir != "" && err == nil
 }
 
+// left reports whether there is something to play of a stream that nobody
+// publishes.
+func (h *Handler) left(f form) bool {
+	h.mu.Lock()
+	r := h.runs[f]
+	h.mu.Unlock()
+	return r != nil && r.scene.view.Load().begun() || f.ts && h.recorded(f.stream)
+}
+
 // stored is where a file of a stream lies on disk. The stream's name is
 // canonical, so it stays in the folder.
 func (h *Handler) stored(stream, name string) string {

@@ -2,6 +2,7 @@ package hls
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"strings"
@@ -84,12 +85,24 @@ func (h *Handler) play(r *http.Request, f form, authorized bool) (*hub.Viewer, e
 
 // begin makes a session for a player that shows its credentials.
 func (h *Handler) begin(r *http.Request, f form) (*session, error) {
-	v, err := h.play(r, f, false)
+	s, err := h.admit(r, f, rand.Text()[:idLength])
 	if err != nil {
 		return nil, err
 	}
-	s := &session{id: v.ID(), form: f, view: v}
+	if v := s.viewer(); v != nil {
+		s.id = v.ID()
+	}
 	return s, h.enlist(s)
+}
+
+// admit makes a session of an id. Of what is over, and left, it has no viewer:
+// the hub has checked the credentials before it found no publisher.
+func (h *Handler) admit(r *http.Request, f form, id string) (*session, error) {
+	v, err := h.play(r, f, false)
+	if err != nil && (!errors.Is(err, hub.ErrNoPublisher) || !h.left(f)) {
+		return nil, err
+	}
+	return &session{id: id, form: f, view: v}, nil
 }
 
 // enlist makes a session known.
@@ -130,11 +143,10 @@ func (h *Handler) session(r *http.Request, f form, id string) (*session, error) 
 		if len(id) != idLength {
 			return nil, errNoFile
 		}
-		v, err := h.play(r, f, false)
-		if err != nil {
+		var err error
+		if s, err = h.admit(r, f, id); err != nil {
 			return nil, err
 		}
-		s = &session{id: id, form: f, view: v}
 		if err := h.enlist(s); err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"errors"
 	"strconv"
 	"time"
 
@@ -58,17 +59,14 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 	if p.Kind() == media.Data {
 		return nil
 	}
+	var failed error // to store what is done; what comes is another matter
 	if ts.Video != x.tracks.Video || ts.Audio != x.tracks.Audio {
-		if err := x.retrack(*ts); err != nil {
-			return err
-		}
+		failed = x.retrack(*ts)
 	}
 	x.clock.set(p)
 	x.away = false
 	if x.ends(p) {
-		if err := x.finish(p.DTS); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, x.finish(p.DTS))
 	}
 	if x.making == nil {
 		x.start(p)
@@ -83,7 +81,7 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 	}
 	var err error
 	x.buf, err = x.mux.AppendPacket(x.buf, p)
-	return err
+	return errors.Join(failed, err)
 }
 
 // ends reports whether the segment in the making ends before p.
@@ -180,13 +178,12 @@ func (x *transport) write() error {
 // with a discontinuity.
 func (x *transport) retrack(ts media.Tracks) error {
 	ts.Data = nil
+	var failed error
 	if x.tracks != (media.Tracks{}) {
-		if err := x.interrupt(); err != nil {
-			return err
-		}
+		failed = x.interrupt()
 	}
 	x.tracks = ts
-	return x.mux.SetTracks(ts)
+	return errors.Join(failed, x.mux.SetTracks(ts))
 }
 
 // interrupt ends the segment in the making; what comes does not follow it.
