@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"sluice/protocols/rtsp/wire"
@@ -116,6 +118,10 @@ func (c *Client) connect(ctx context.Context, raw string, begin func(*clientConn
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		if cc.asked && t.challenge == (wire.Challenge{}) && isHangup(err) {
+			t.challenge = cc.challenge // some close the connection with their challenge
+			continue
+		}
 		var s *AnswerError
 		if !errors.As(err, &s) || s.Location == "" {
 			return nil, err
@@ -125,6 +131,11 @@ func (c *Client) connect(ctx context.Context, raw string, begin func(*clientConn
 		}
 	}
 	return nil, fmt.Errorf("rtsp: %s: gave up after %d redirects", t.url, maxHops)
+}
+
+// isHangup reports whether the server has closed the connection.
+func isHangup(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func (c *Client) dial(ctx context.Context, t clientTarget) (*clientConn, error) {

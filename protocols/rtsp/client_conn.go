@@ -42,6 +42,7 @@ type clientConn struct {
 func newClientConn(ctx context.Context, c *Client, t clientTarget, nc net.Conn) *clientConn {
 	return &clientConn{
 		client: c, target: t, ctx: ctx, nc: nc, in: wire.NewReader(nc),
+		challenge: t.challenge, asked: t.challenge != (wire.Challenge{}),
 		stop: context.AfterFunc(ctx, func() { nc.Close() }),
 	}
 }
@@ -145,8 +146,9 @@ func (c *clientConn) write(b []byte) error {
 	return err
 }
 
-// answer waits for the answer to the last request. Frames that come before it
-// are kept.
+// answer waits for the answer to the last request, whatever number it has:
+// there is one at a time, and some cameras count on their own. Frames that come
+// before it are kept.
 func (c *clientConn) answer() (*wire.Response, error) {
 	for {
 		item, err := c.in.Read()
@@ -162,7 +164,7 @@ func (c *clientConn) answer() (*wire.Response, error) {
 			if len(c.early) < maxEarly {
 				c.early = append(c.early, item)
 			}
-		case item.Response.CSeq() == strconv.Itoa(c.cseq) || item.Response.CSeq() == "":
+		case item.Response.Status >= 200: // those below only say that it goes on
 			return item.Response, nil
 		}
 	}

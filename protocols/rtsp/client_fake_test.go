@@ -23,6 +23,8 @@ type fakeScript struct {
 	noTCP    bool
 	noUDP    bool
 	silent   bool // over UDP nothing is sent
+	odd      bool // answers have numbers of their own, and come after a 100
+	oneshot  bool // the connection closes after a challenge; nonces hold on all
 	public   string
 	timeout  string // of the session
 	packets  int    // to send; then BYE
@@ -45,6 +47,7 @@ type fakeServer struct {
 	reports  int // RTCP packets of the client
 	punched  int // RTP packets of the client
 	notify   chan struct{}
+	guard    *wire.Guard
 }
 
 const fakeSDP = "v=0\r\nm=application 0 RTP/AVP 107\r\na=rtpmap:107 vnd.onvif.metadata/90000\r\na=control:trackID=0\r\n" +
@@ -56,7 +59,7 @@ func serveFake(t *testing.T, s fakeScript) *fakeServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakeServer{fakeScript: s, t: t, ln: ln, notify: make(chan struct{}, 1000)}
+	f := &fakeServer{fakeScript: s, t: t, ln: ln, notify: make(chan struct{}, 1000), guard: &wire.Guard{Realm: "fake"}}
 	if s.tls != nil {
 		f.ln = tls.NewListener(ln, s.tls)
 	}
@@ -123,7 +126,10 @@ func (f *fakeServer) note(what func()) {
 
 func (f *fakeServer) serve(nc net.Conn) {
 	defer nc.Close()
-	c := &fakeConn{fakeServer: f, nc: nc, guard: wire.Guard{Realm: "fake", NoMD5: f.strongly, NoBasic: f.strongly}}
+	c := &fakeConn{fakeServer: f, nc: nc, guard: &wire.Guard{Realm: "fake", NoMD5: f.strongly, NoBasic: f.strongly}}
+	if f.oneshot {
+		c.guard = f.guard
+	}
 	defer c.closeUDP()
 	in := wire.NewReader(nc)
 	for {
@@ -148,7 +154,7 @@ func (f *fakeServer) serve(nc net.Conn) {
 type fakeConn struct {
 	*fakeServer
 	nc    net.Conn
-	guard wire.Guard
+	guard *wire.Guard
 	rtp   *net.UDPConn
 	rtcp  *net.UDPConn
 	peer  *wire.Pair
@@ -174,8 +180,12 @@ func (c *fakeConn) answer(r *wire.Request) bool {
 			for _, ch := range c.guard.Challenges(time.Now(), err) {
 				resp.Header.Add("WWW-Authenticate", ch.String())
 			}
-			return c.write(resp)
+			return c.write(resp) && !c.oneshot
 		}
+	}
+	if c.odd {
+		c.write(&wire.Response{Status: 100})
+		resp.Header.Set("CSeq", "99")
 	}
 	switch r.Method {
 	case wire.Options:

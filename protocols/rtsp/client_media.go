@@ -366,5 +366,5 @@ func (r *runner) report(track int, b []byte) {
 
 // isFallback reports whether the next way is worth a try after err.
 func isFallback(err error) bool {
-	return errors.Is(err, errNoPackets) || isAnswer(err, wire.UnsupportedTransport)
+	return errors.Is(err, errNoPackets) || errors.Is(err, errTransport) || isAnswer(err, wire.UnsupportedTransport)
 }

@@ -179,7 +179,11 @@ func (s *ClientSession) setupOne(lower Lower, n, i int, mode string) error {
 		return err
 	}
 	c.keepSession(resp)
-	list, err := wire.ParseTransports(resp.Header.Get(wire.HeaderTransport))
+	v := resp.Header.Get(wire.HeaderTransport)
+	if v == "" {
+		return nil // as it was asked for
+	}
+	list, err := wire.ParseTransports(v)
 	if err != nil {
 		return fmt.Errorf("rtsp: the answer to SETUP: %w", err)
 	}
@@ -196,6 +200,9 @@ func (c *clientConn) keepSession(resp *wire.Response) {
 	}
 }
 
+// errTransport is a server that sends in another way than it was asked to.
+var errTransport = errors.New("rtsp: the server answers SETUP with another transport")
+
 // agree takes what the server has chosen.
 func (l *link) agree(t *wire.Transport) error {
 	switch {
@@ -208,7 +215,7 @@ func (l *link) agree(t *wire.Transport) error {
 			l.pair.remote[1].Store(uint32(t.ServerPort.RTCP))
 		}
 	default:
-		return fmt.Errorf("rtsp: the server answers SETUP with another transport, %.80q", t)
+		return fmt.Errorf("%w, %.80q", errTransport, t)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 func TestClientPlays(t *testing.T) {
 	for _, lower := range []Lower{ByTCP, ByUDP} {
 		t.Run(string(lower), func(t *testing.T) {
-			f := serveFake(t, fakeScript{packets: 50, timeout: ";timeout=30"})
+			f := serveFake(t, fakeScript{packets: 50, timeout: ";timeout=30", odd: true})
 			r := &clientRecorder{}
 			if err := clientPlay(t, &Client{}, f.url(""), lower, r); !isEOF(err) {
 				t.Fatalf("ended with %v", err)
@@ -62,6 +62,7 @@ func TestClientAuthenticates(t *testing.T) {
 		{"SHA-256 only", fakeScript{login: login, strongly: true}, "us@er:p:a s%25s@@", true},
 		{"wrong password", fakeScript{login: login}, "us%40er:x@", false},
 		{"none", fakeScript{login: login}, "", false},
+		{"a connection for each challenge", fakeScript{login: login, oneshot: true}, "us%40er:p%3Aa%20s%25s%40@", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.script.packets = 3

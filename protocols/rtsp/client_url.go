@@ -16,6 +16,9 @@ type clientTarget struct {
 	host  string // with port
 	url   string // as requests name it: without user and password
 	login wire.Login
+	// challenge is one that a connection before this has brought, to be answered
+	// at once.
+	challenge wire.Challenge
 }
 
 // defaultPorts by scheme (RFC 2326 3.2, RFC 7826 4.2).
