@@ -5,7 +5,8 @@
 // A stream begins with an initialisation segment, and each picture is one
 // fragment, with the sound that came since the picture before. Fragments have
 // the stream's time, so a page that joins late seeks to buffered.start(0). A
-// change of the tracks brings a new initialisation segment.
+// change of the tracks brings a new initialisation segment; for players that pass
+// over it, key frames from then on have their parameter sets in them.
 //
 // The media type with its codecs, which addSourceBuffer and changeType want, is
 // the response's Content-Type; on a WebSocket it is a text message before each

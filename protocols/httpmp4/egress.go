@@ -2,6 +2,7 @@ package httpmp4
 
 import (
 	"bytes"
+	"cmp"
 	"time"
 
 	"sluice/protocols/container/fmp4"
@@ -28,7 +29,10 @@ type encoder struct {
 	tracks    *media.Tracks
 	head      *hub.Head
 	durations fmp4.Durations
+	video     *media.Track // of the head
 	sequence  uint32
+	// sets are the parameter sets of a picture that changed its form.
+	sets []byte
 	// held is sound that waits for the next picture; that one's sample comes
 	// last.
 	held      []fmp4.Sample
@@ -51,6 +55,9 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 			return err
 		}
 		e.tracks = item.Tracks
+	}
+	if p.Key && len(e.sets) > 0 {
+		p = withSets(p, e.sets)
 	}
 	if p.Kind() == media.Video || !e.begun {
 		e.begun, e.lastVideo = true, p.DTS
@@ -93,6 +100,13 @@ func (e *encoder) configure(ts media.Tracks) error {
 	if e.head != nil && bytes.Equal(e.head.Bytes, start) {
 		return nil
 	}
+	if e.head != nil && e.video != nil && ts.Video != nil && !e.video.Same(ts.Video) {
+		// Players that are no Media Source, ffmpeg among them, pass over all
+		// initialisation segments but the first; what they do take is
+		// parameter sets within the pictures.
+		e.sets = parameterSets(ts.Video)
+	}
+	e.video = cmp.Or(ts.Video, e.video)
 	e.head = &hub.Head{Bytes: start}
 	if e.head.MediaType, err = fmp4.ContentType(ts); err != nil {
 		e.head.MediaType = "video/mp4" // the tracks may play for all that

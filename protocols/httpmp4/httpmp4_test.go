@@ -162,6 +162,38 @@ func TestEncoder(t *testing.T) {
 	}
 }
 
+// TestParameterSets sees them in the key frames that follow a change of the
+// picture's form, and only there.
+func TestParameterSets(t *testing.T) {
+	s := &script{t: t, enc: format().New()}
+	frame := func(track *media.Track, at int, payload string) string {
+		d := time.Duration(at) * time.Millisecond
+		s.encode(hub.Item{Packet: &media.Packet{Track: track, DTS: d, PTS: d, Key: payload[4] == 0x65, Payload: []byte(payload)}})
+		c := s.chunks[len(s.chunks)-1]
+		i := bytes.Index(c.Data, []byte("mdat"))
+		return string(c.Data[i+4:])
+	}
+	const idr, inter, sets = "\x00\x00\x00\x01\x65", "\x00\x00\x00\x01\x41", "\x00\x00\x00\x01\x67\x00\x00\x00\x01\x68"
+	same := *avc
+	for i, c := range []struct {
+		track         *media.Track
+		payload, want string
+	}{
+		{avc, idr, idr},
+		{&same, idr, idr},
+		{avc2, idr, sets + idr},
+		{avc2, inter, inter},
+		{avc2, idr, sets + idr},
+	} {
+		if i == 0 || s.tracks.Video != c.track {
+			s.use(c.track)
+		}
+		if got := frame(c.track, 40*i, c.payload); got != c.want {
+			t.Errorf("picture %d is % x, want % x", i, got, c.want)
+		}
+	}
+}
+
 // rig is a handler on a listener, and a publisher.
 type rig struct {
 	*httptest.Server

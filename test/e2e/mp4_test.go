@@ -134,3 +134,31 @@ func TestMP4InBrowser(t *testing.T) {
 		})
 	}
 }
+
+// TestMP4Change lets a publisher come back with another size of picture: a page
+// goes on by the new media type and initialisation segment, and ffmpeg, which
+// takes one of these only, by the parameter sets in the pictures.
+func TestMP4Change(t *testing.T) {
+	g := start(t)
+	publisher := loop(t, bframes.make(t, "4"), "rtmp://"+g.rtmp+"/live/mp4")
+	g.live("live/mp4", 2)
+	b := browse(t)
+	p := b.open(b.blank)
+	p.run(mseScript)
+	p.run(fmt.Sprintf("e2e.mse('ws://%s/live/mp4.mp4')", g.http))
+	p.until("a picture is there", "document.querySelector('video').videoWidth == 640")
+	ff := background(t, "ffmpeg", "-hide_banner", "-nostdin", "-i", "http://"+g.http+"/live/mp4.mp4", "-map", "0:v", "-copyts", "-vf", "showinfo", "-f", "null", "-")
+	g.until("ffmpeg shows pictures", func() bool { return strings.Count(ff.log.String(), " s:640x360 ") > 30 })
+	publisher.kill()
+	small := source{"small", strings.Fields("-map 0 -map 1 -s 320x180 -c:v libx264 -preset ultrafast -g 30 -pix_fmt yuv420p -c:a aac -b:a 128k -ac 2")}
+	loop(t, small.make(t, "4"), "rtmp://"+g.rtmp+"/live/mp4")
+	p.until("the page has the new picture", "document.querySelector('video').videoWidth == 320")
+	p.until("the new picture moves", "await e2e.motion() > 1")
+	if types := eval[[]string](p, "e2e.player.types"); len(types) != 2 {
+		t.Errorf("the page was told %q", types)
+	}
+	g.until("ffmpeg shows new pictures", func() bool { return strings.Count(ff.log.String(), " s:320x180 ") > 30 })
+	if log := ff.log.String(); strings.Contains(log, "rror") {
+		t.Errorf("ffmpeg found errors")
+	}
+}

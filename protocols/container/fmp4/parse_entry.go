@@ -120,11 +120,24 @@ func (t *movieTrack) parseSound(entry Box) error {
 	case "fLaC":
 		return t.parseFLAC(r.b)
 	case "ac-3":
-		t.track = &media.Track{Codec: media.AC3, SampleRate: rate, Channels: channels}
+		t.track = &media.Track{Codec: media.AC3, SampleRate: rate, Channels: ac3Channels(r.b, "dac3", 0, 11, channels)}
 	case "ec-3":
-		t.track = &media.Track{Codec: media.EAC3, SampleRate: rate, Channels: channels}
+		t.track = &media.Track{Codec: media.EAC3, SampleRate: rate, Channels: ac3Channels(r.b, "dec3", 2, 9, channels)}
 	}
 	return nil
+}
+
+// ac3Channels counts the loudspeakers by dac3 or dec3 (ETSI TS 102 366 F.4,
+// F.6): after skip bytes come 24 bits, with acmod above the given bit and lfeon
+// below. The sample entry's own count, which says nothing, stands for a box that
+// is missing.
+func ac3Channels(b []byte, kind string, skip, bit, count int) int {
+	body, err := find(b, kind)
+	if err != nil || len(body) < skip+3 {
+		return count
+	}
+	v := int(body[skip])<<16 | int(body[skip+1])<<8 | int(body[skip+2])
+	return [8]int{2, 1, 2, 3, 3, 4, 4, 5}[v>>bit&7] + v>>(bit-1)&1
 }
 
 // parseOpus turns dOps into OpusHead.

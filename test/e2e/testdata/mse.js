@@ -9,23 +9,36 @@ e2e.mse = async (url) => {
   video.onerror = () => (state.error ||= `video: ${video.error.message}`);
   let buffer;
   const queue = [];
+  // jump leads to where there is media: at the start, and over the gap that a publisher's
+  // absence leaves.
+  const jump = () => {
+    const { buffered } = buffer;
+    for (let i = 0; i < buffered.length; i++) {
+      if (buffered.end(i) <= video.currentTime + 0.1) continue;
+      if (buffered.start(i) > video.currentTime) video.currentTime = buffered.start(i);
+      return;
+    }
+  };
   const next = () => {
     if (!buffer || buffer.updating || !queue.length) return;
-    if (!video.currentTime && buffer.buffered.length) video.currentTime = buffer.buffered.start(0);
     const part = queue.shift();
-    if (typeof part === 'string') buffer.changeType(part);
-    else {
+    if (typeof part !== 'string') {
       buffer.appendBuffer(part);
       state.appended++;
+      return;
     }
-    if (typeof part === 'string') next();
+    buffer.changeType(part);
+    next();
   };
   const type = (t) => {
     state.types.push(t);
     if (buffer) queue.push(t);
     else {
       buffer = source.addSourceBuffer(t);
-      buffer.onupdateend = next;
+      buffer.onupdateend = () => {
+        jump();
+        next();
+      };
     }
     next();
   };
