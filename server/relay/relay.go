@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"sluice/server/hub"
@@ -68,6 +69,9 @@ func Start(cfg Config, schemes map[string]Scheme, h *hub.Hub, log *slog.Logger) 
 		end()
 		s.watcher.Close()
 		return nil, err
+	}
+	if slices.ContainsFunc(cfg.Pull, func(p Pull) bool { return p.OnDemand }) && h.Config().ViewerWait == 0 {
+		log.Warn("relay on demand never starts: hub.viewer_wait sends viewers away at once")
 	}
 	s.working.Go(func() { s.watch(ctx) })
 	return s, nil
