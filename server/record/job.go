@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,10 @@ const (
 	// firstRetry and lastRetry bound the wait for room on the disk.
 	firstRetry = 5 * time.Second
 	lastRetry  = 2 * time.Minute
+	// steady is how long a take must go on for the next error to be a new one.
+	steady = time.Minute
+	// longest bounds a take: FLV counts milliseconds in 31 bits.
+	longest = 500 * time.Hour
 )
 
 // Order is what a job is to record.
@@ -64,6 +69,7 @@ type job struct {
 	away      time.Time     // since when there is no publisher
 	retryAt   time.Time
 	retryIn   time.Duration
+	refused   string         // the codecs that were named last
 	closing   sync.WaitGroup // the take that is being finished
 
 	mu     sync.Mutex
@@ -190,6 +196,12 @@ func (j *job) tick(now time.Time) (over bool) {
 	} else if j.away.IsZero() {
 		j.away = now
 	}
+	if j.cur != nil && j.cur.duration() >= steady {
+		j.retryIn = 0
+	}
+	if j.cur == nil && j.away.IsZero() {
+		j.refusals()
+	}
 	gone := !j.away.IsZero() && now.Sub(j.away) >= j.closeAfter
 	if gone {
 		j.end(errPublisherLeft)
@@ -248,7 +260,8 @@ func (j *job) fits(ts media.Tracks) bool {
 
 // due reports whether the current take is long or large enough.
 func (j *job) due() bool {
-	return j.SegmentDuration > 0 && j.cur.duration() >= j.SegmentDuration ||
+	d := j.cur.duration()
+	return d >= longest || j.SegmentDuration > 0 && d >= j.SegmentDuration ||
 		j.SegmentSize > 0 && j.cur.mux.size() >= int64(j.SegmentSize)
 }
 
@@ -291,8 +304,9 @@ func (j *job) begin(p *media.Packet, ts media.Tracks) {
 		return
 	}
 	j.files++
-	j.cur, j.retryIn = t, 0
+	j.cur = t
 	j.failed(nil)
+	j.refusals()
 	j.report()
 	j.log.Info("record start", "file", t.rec.File)
 }
@@ -325,6 +339,24 @@ func (j *job) create(p *media.Packet, ts media.Tracks) (*take, error) {
 		return nil, errors.Join(err, j.closer.store.remove(name+partSuffix))
 	}
 	return &take{rec: rec, mux: mux, tracks: ts, base: p.DTS, needKey: true}, nil
+}
+
+// refusals says which tracks the format can't carry, once for each stream's set.
+func (j *job) refusals() {
+	var names []string
+	for _, t := range j.viewer.Refused() {
+		names = append(names, t.Codec.String())
+	}
+	list := strings.Join(names, ", ")
+	if list == j.refused {
+		return
+	}
+	if j.refused = list; list != "" {
+		j.log.Warn("tracks can't be carried", "codecs", list)
+	}
+	if ts, _ := j.viewer.Stream().Tracks(); j.cur == nil && len(names) == len(ts.Media()) && len(names) > 0 {
+		j.failed(hub.ErrNothingPlayable)
+	}
 }
 
 // postpone waits longer each time for the disk to have room.

@@ -103,11 +103,14 @@ func (l *ledger) load() error {
 	}
 	var errs []error
 	for _, e := range entries {
+		name := path.Join(ledgerDir, e.Name())
 		id, ok := strings.CutSuffix(e.Name(), ".json")
 		if !ok {
+			if e.Name() == probeName || strings.HasSuffix(e.Name(), tmpSuffix) {
+				_ = root.Remove(name) // of a write that was cut
+			}
 			continue
 		}
-		name := path.Join(ledgerDir, e.Name())
 		st, err := e.Info()
 		if err == nil && (!st.Mode().IsRegular() || st.Size() > maxEntry) {
 			err = errors.New("not an entry")

@@ -10,8 +10,14 @@ import (
 	"sync"
 )
 
-// partSuffix marks what is still being written.
-const partSuffix = ".part"
+const (
+	// partSuffix marks a take that is being written, tmpSuffix a small file that
+	// is replaced as a whole.
+	partSuffix = ".part"
+	tmpSuffix  = ".tmp"
+	// probeName is the file by which room is felt for, in the ledger's folder.
+	probeName = "probe"
+)
 
 // file is what a muxer writes.
 type file interface {
@@ -116,7 +122,7 @@ func (s *storage) write(name string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	tmp := name + ".tmp"
+	tmp := name + tmpSuffix
 	if err := root.WriteFile(tmp, content, 0o644); err != nil {
 		return errors.Join(err, root.Remove(tmp))
 	}
@@ -188,7 +194,7 @@ func (s *storage) room() bool {
 	if err != nil {
 		return false
 	}
-	name := path.Join(ledgerDir, "probe")
+	name := path.Join(ledgerDir, probeName)
 	if root.MkdirAll(ledgerDir, 0o755) != nil {
 		return false
 	}
