@@ -31,6 +31,7 @@ type pictures struct {
 
 	es      []byte // a byte stream that waits for the start of the next picture
 	marks   []mark // the PES packets in it
+	scanned int    // how much of it holds no slice for sure
 	carries bool   // the stream's pictures go on from one PES packet to the next
 	units   [][]byte
 
@@ -93,7 +94,7 @@ func (s *pictures) push(h pesHeader, data []byte, sized bool) {
 }
 
 func (s *pictures) lose() {
-	s.es, s.marks = s.es[:0], s.marks[:0]
+	s.es, s.marks, s.scanned = s.es[:0], s.marks[:0], 0
 	s.wait = true
 }
 
@@ -103,7 +104,7 @@ func (s *pictures) begins(data []byte) bool {
 	if len(data) < 4 || data[0] != 1 {
 		return false
 	}
-	return s.starts(data[1:]) && s.hasSlice(s.es)
+	return s.starts(data[1:]) && s.hasSlice()
 }
 
 // starts reports whether a unit can only be the first of a picture, when there
@@ -128,18 +129,28 @@ func (s *pictures) starts(unit []byte) bool {
 	}
 }
 
-// hasSlice reports whether a byte stream holds a slice.
-func (s *pictures) hasSlice(es []byte) bool {
+// hasSlice reports whether the waiting bytes hold a slice.
+func (s *pictures) hasSlice() bool {
+	code := startCode[1:]
 	for {
-		i := bytes.Index(es, startCode[1:])
+		i := bytes.Index(s.es[s.scanned:], code)
 		if i < 0 {
+			s.scanned = max(s.scanned, len(s.es)-len(code)+1)
 			return false
 		}
-		if es = es[i+3:]; s.isSlice(es) {
+		unit := s.es[s.scanned+i+len(code):]
+		if s.isSlice(unit) {
 			return true
 		}
+		if len(unit) < maxUnitHeader {
+			return false
+		}
+		s.scanned += i + len(code)
 	}
 }
+
+// maxUnitHeader is what must be seen of a unit to tell its type.
+const maxUnitHeader = h265.HeaderSize
 
 func (s *pictures) isSlice(unit []byte) bool {
 	if s.kind == media.H265 {
@@ -192,7 +203,7 @@ func (s *pictures) flush() {
 		s.deliver(markOf(&marks, begin))
 	}
 	clear(s.units)
-	s.es, s.marks = s.es[:0], s.marks[:0]
+	s.es, s.marks, s.scanned = s.es[:0], s.marks[:0], 0
 }
 
 // markOf takes off the marks those up to a picture's place and returns the last
