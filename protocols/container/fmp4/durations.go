@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"sluice/protocols/codec/aac"
+	"sluice/protocols/codec/ac3"
 	"sluice/protocols/codec/mp3"
 	"sluice/protocols/codec/opus"
 	"sluice/server/media"
@@ -82,8 +83,15 @@ func frameOf(t *media.Track) time.Duration {
 			return 0
 		}
 		return media.FromClock(int64(c.FrameLength), c.SampleRate)
-	case media.AC3:
-		samples = 1536
+	case media.FLAC:
+		if len(t.Config) < streamInfoSize {
+			return 0
+		}
+		// A stream has frames of one size where the smallest is the largest
+		// (RFC 9639 8.2).
+		if samples = int(t.Config[0])<<8 | int(t.Config[1]); samples != int(t.Config[2])<<8|int(t.Config[3]) {
+			return 0
+		}
 	}
 	if samples == 0 || t.SampleRate <= 0 {
 		return 0
@@ -100,6 +108,10 @@ func frame(p *media.Packet) time.Duration {
 		}
 	case media.MP3:
 		if h, err := mp3.ParseHeader(p.Payload); err == nil {
+			return media.FromClock(int64(h.Samples), h.SampleRate)
+		}
+	case media.AC3, media.EAC3:
+		if h, err := ac3.ParseHeader(p.Payload); err == nil {
 			return media.FromClock(int64(h.Samples), h.SampleRate)
 		}
 	}

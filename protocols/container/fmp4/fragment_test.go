@@ -187,7 +187,9 @@ func TestDurations(t *testing.T) {
 	opus := &media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
 	mp3 := &media.Track{Codec: media.MP3, SampleRate: 44100, Channels: 2}
 	ac3 := &media.Track{Codec: media.AC3, SampleRate: 48000, Channels: 2}
-	flac := &media.Track{Codec: media.FLAC, SampleRate: 48000, Channels: 2}
+	ec3 := &media.Track{Codec: media.EAC3, SampleRate: 48000, Channels: 2}
+	flac := &media.Track{Codec: media.FLAC, Config: unhex(flacHex), SampleRate: 44100, Channels: 1}
+	odd := &media.Track{Codec: media.FLAC, Config: unhex("0010" + flacHex[4:]), SampleRate: 44100, Channels: 1}
 	script := &media.Track{Codec: media.Script}
 	packet := func(track *media.Track, dts time.Duration, payload string) *media.Packet {
 		return &media.Packet{Track: track, DTS: dts, PTS: dts, Payload: []byte(payload)}
@@ -207,9 +209,11 @@ func TestDurations(t *testing.T) {
 		{packet(opus, 40*ms, "\xfc"), 20 * ms},
 		{packet(opus, 50*ms, "\xe5"), 5 * ms}, // two frames of 2.5 ms
 		{packet(mp3, 60*ms, "\xff\xfb\x90\x00"), media.FromClock(1152, 44100)},
-		{packet(ac3, 80*ms, ""), 32 * ms},
-		{packet(flac, 100*ms, ""), 20 * ms}, // by the interval before
-		{packet(script, 100*ms, ""), 0},
+		{packet(ac3, 80*ms, "\x0b\x77\x00\x00\x14\x40\x43\xe1"), 32 * ms},
+		{packet(ec3, 100*ms, "\x0b\x77\x01\x7f\x04\x80\x00\x00"), 256 * time.Second / 48000},
+		{packet(flac, 120*ms, ""), media.FromClock(4608, 44100)},
+		{packet(odd, 130*ms, ""), 10 * ms}, // by the interval before
+		{packet(script, 130*ms, ""), 0},
 	} {
 		if got := d.Sample(c.packet); got.Duration != c.want || got.Packet != c.packet {
 			t.Errorf("packet %d lasts %v, want %v", i, got.Duration, c.want)
