@@ -19,6 +19,7 @@ import (
 	"sluice/protocols/container/flv"
 	"sluice/server/hub"
 	"sluice/server/media"
+	"sluice/server/transcode"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,7 +69,9 @@ func run(t *testing.T, cfg Config, wrap func(string, file) file, test func(t *te
 	synctest.Test(t, func(t *testing.T) {
 		b := &bench{t: t, log: &lines{}, dir: cfg.Dir}
 		logger := slog.New(slog.NewTextHandler(b.log, nil))
-		b.hub = hub.New(hub.DefaultConfig(), hub.Options{Log: logger})
+		b.hub = hub.New(hub.DefaultConfig(), hub.Options{
+			Log: logger, Transcoders: transcode.Table(transcode.DefaultConfig(), logger),
+		})
 		var err error
 		if b.svc, err = start(cfg, b.hub, logger, &storage{dir: cfg.Dir, wrap: wrap}); err != nil {
 			t.Fatal(err)

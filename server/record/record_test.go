@@ -411,6 +411,43 @@ func TestWhatAFormatCantCarryIsNamed(t *testing.T) {
 	})
 }
 
+// TestSoundThatAFormatCantCarryBecomesAAC records G.711.
+func TestSoundThatAFormatCantCarryBecomesAAC(t *testing.T) {
+	pcmu := &media.Track{Codec: media.PCMU, SampleRate: 8000, Channels: 1}
+	_, packets := encoded(t, "3")
+	packets = slices.DeleteFunc(packets, func(p *media.Packet) bool { return p.Kind() != media.Video })
+	for i := range 150 {
+		at := time.Duration(i) * 20 * time.Millisecond
+		packets = append(packets, &media.Packet{Track: pcmu, DTS: at, PTS: at, Payload: make([]byte, 160)})
+	}
+	slices.SortStableFunc(packets, func(a, b *media.Packet) int { return int(a.DTS - b.DTS) })
+	var b *bench
+	run(t, rules(FLV, MPEGTS, FMP4, HLS), nil, func(_ *testing.T, in *bench) {
+		b = in
+		p := b.publish("live/a")
+		b.play(p, packets)
+		synctest.Wait()
+		p.Close(nil)
+	})
+	for f := range forms {
+		want := "aac"
+		if f == FLV {
+			want = "pcm_mulaw"
+		}
+		list := b.files(f)
+		if len(list) != 1 || len(list[0].Tracks) != 2 {
+			t.Fatalf("%s: %+v", f, list)
+		}
+		got := tool(t, "ffprobe", "-v", "error", "-select_streams", "a", "-count_packets",
+			"-show_entries", "stream=codec_name,nb_read_packets", "-of", "csv=p=0", b.playable(list[0]))
+		name, count, _ := strings.Cut(strings.SplitN(got, "\n", 2)[0], ",")
+		// A packet of AAC at 8 kHz is 128 ms, at the higher rates fewer.
+		if n, err := strconv.Atoi(count); err != nil || name != want || n < 20 {
+			t.Errorf("%s: ffprobe says %s", f, got)
+		}
+	}
+}
+
 func TestManyStreamsAtOnce(t *testing.T) {
 	run(t, rules(FLV, FMP4), nil, func(t *testing.T, b *bench) {
 		done := make(chan struct{})

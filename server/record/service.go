@@ -139,46 +139,54 @@ func (s *Service) watch() {
 // apply starts what the rules ask for a stream and is not there.
 func (s *Service) apply(name string) {
 	st := s.hub.Find(name)
-	live := st != nil && st.Publisher() != nil
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !live {
-		for k := range s.held {
-			if k.stream == name {
-				delete(s.held, k)
-			}
-		}
+	if st == nil || st.Publisher() == nil {
+		s.release(name)
 		return
 	}
+	s.mu.Lock()
+	var errs []error
 	for i := range s.cfg.Rules {
 		r := &s.cfg.Rules[i]
 		if !match(r.Match, name) {
 			continue
 		}
 		for _, f := range r.Formats {
-			s.startRule(r, f, name)
+			errs = append(errs, s.startRule(r, f, name))
+		}
+	}
+	s.mu.Unlock()
+	if err := errors.Join(errs...); err != nil && s.ctx.Err() == nil {
+		s.log.Error("record can't begin", "stream", name, "error", err)
+	}
+}
+
+// release lets the rules have a stream again whose publisher has left.
+func (s *Service) release(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.held {
+		if k.stream == name {
+			delete(s.held, k)
 		}
 	}
 }
 
 // startRule starts a rule's job unless it runs. s.mu is held.
-func (s *Service) startRule(r *Rule, f Format, name string) {
+func (s *Service) startRule(r *Rule, f Format, name string) error {
 	key := ruleKey{match: r.Match, stream: name, format: f}
 	if s.held[key] {
-		return
+		return nil
 	}
 	for _, j := range s.jobs {
 		if j.rule != nil && j.key() == key {
-			return
+			return nil
 		}
 	}
 	rule := *r
 	_, err := s.launch(Order{
 		Stream: name, Format: f, Path: r.Path, SegmentDuration: r.SegmentDuration, SegmentSize: r.SegmentSize,
 	}, &rule)
-	if err != nil {
-		s.log.Error("record can't begin", "stream", name, "format", f, "error", err)
-	}
+	return err
 }
 
 // launch starts a job. s.mu is held.
