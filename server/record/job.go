@@ -424,7 +424,7 @@ func (j *job) report() {
 	}
 	if t := j.cur; t != nil {
 		s.State, s.File, s.Bytes, s.Tracks = "recording", t.rec.File, t.mux.size(), tracksOf(t.tracks)
-		s.Duration = t.duration().Round(time.Millisecond).Seconds()
+		s.Duration = seconds(t.duration())
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()

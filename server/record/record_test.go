@@ -329,10 +329,12 @@ func TestAStoppedRuleWaitsForTheNextPublisher(t *testing.T) {
 			t.Errorf("after the reload: %+v", jobs)
 		}
 		id := b.svc.Jobs()[0].ID
+		// What does not concern a record does not end it.
+		cfg.Rules = []Rule{{Match: "live/*", Formats: []Format{HLS, FMP4}, Keep: time.Hour}}
 		b.svc.SetConfig(cfg)
 		synctest.Wait()
-		if jobs := b.svc.Jobs(); len(jobs) != 1 || jobs[0].ID != id {
-			t.Errorf("after a reload that changes nothing: %+v", jobs)
+		if jobs := b.svc.Jobs(); len(jobs) != 2 || jobs[0].ID != id {
+			t.Errorf("after a reload that adds a format: %+v", jobs)
 		}
 		p.Close(nil)
 	})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -40,6 +39,13 @@ type Service struct {
 type ruleKey struct {
 	match, stream string
 	format        Format
+}
+
+// follows reports whether the job is what a rule asks for its stream.
+func (j *job) follows(r Rule) bool {
+	o := j.rule
+	return r.Match == o.Match && r.Path == o.Path && r.SegmentDuration == o.SegmentDuration && r.SegmentSize == o.SegmentSize &&
+		slices.Contains(r.Formats, j.Format)
 }
 
 func (j *job) key() ruleKey { return ruleKey{match: j.rule.Match, stream: j.Stream, format: j.Format} }
@@ -105,9 +111,7 @@ func (s *Service) SetConfig(cfg Config) {
 	s.cfg = cfg
 	var over []*job
 	for _, j := range s.jobs {
-		if j.rule != nil && !slices.ContainsFunc(cfg.Rules, func(r Rule) bool {
-			return reflect.DeepEqual(r, *j.rule) && slices.Contains(r.Formats, j.Format)
-		}) {
+		if j.rule != nil && !slices.ContainsFunc(cfg.Rules, j.follows) {
 			over = append(over, j)
 		}
 	}

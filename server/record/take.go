@@ -106,7 +106,7 @@ func (c closer) keep(rec Record, found survey, reason error, failed bool) {
 		return
 	}
 	rec.State, rec.Reason = StateFinished, reason.Error()
-	rec.Size, rec.Duration = found.size, found.duration.Round(time.Millisecond).Seconds()
+	rec.Size, rec.Duration = found.size, seconds(found.duration)
 	level := slog.LevelInfo
 	if failed {
 		level = slog.LevelError
