@@ -1,6 +1,7 @@
 // A minimal player of fragmented MP4 by Media Source Extensions, as a web developer would
-// write it after the README: over fetch, or over a WebSocket.
-e2e.mse = async (url) => {
+// write it after the README: over fetch, or over a WebSocket. as is the media type of streams that
+// do not tell it whole.
+e2e.mse = async (url, as) => {
   const video = document.querySelector('video');
   const source = new MediaSource();
   video.src = URL.createObjectURL(source);
@@ -53,7 +54,7 @@ e2e.mse = async (url) => {
     return;
   }
   const res = await fetch(url);
-  type(res.headers.get('Content-Type'));
+  type(as ?? res.headers.get('Content-Type'));
   (async () => {
     for await (const chunk of res.body) bytes(chunk);
   })();
