@@ -25,6 +25,7 @@ type straightener struct {
 	warned bool
 
 	newest time.Duration // latest PTS of a picture sent
+	last   time.Duration // DTS of the picture before
 	sent   []byte        // the newest picture sent as it was, until repeater knows it
 
 	track     *media.Track // of what follows
@@ -32,8 +33,13 @@ type straightener struct {
 	subLayers uint8
 }
 
-// repeatAfter is how long after the picture before a repeat is shown.
-const repeatAfter = time.Millisecond
+// A repeat is shown a quarter of a picture's time after the picture before, within
+// these bounds: late enough for an RTP timestamp of its own where a cached group is
+// squeezed, and before the next picture whatever the order.
+const (
+	repeatEarliest = time.Millisecond
+	repeatLatest   = 10 * time.Millisecond
+)
 
 // restart makes ready for another publisher.
 func (s *straightener) restart() {
@@ -43,6 +49,8 @@ func (s *straightener) restart() {
 // straighten returns the picture to send, which is mostly p itself, or nil where
 // there is none.
 func (s *straightener) straighten(p *media.Packet) *media.Packet {
+	after := min(max((p.DTS-s.last)/4, repeatEarliest), repeatLatest)
+	s.last = p.DTS
 	if p.Key || p.PTS >= s.newest {
 		s.newest, s.sent = p.PTS, p.Payload
 		return p
@@ -68,7 +76,7 @@ func (s *straightener) straighten(p *media.Packet) *media.Packet {
 			s.counts.repeated.Add(1)
 			s.warn("other pictures refer to some of them, so that the picture will show faults between key frames")
 			q := *p
-			s.newest += repeatAfter
+			s.newest += after
 			q.PTS, q.Payload = s.newest, payload
 			return &q
 		}

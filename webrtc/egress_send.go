@@ -72,6 +72,7 @@ func newest(units []*unit) *unit {
 // has seen this group before, just after it. Sound that is past is left out.
 func (e *egress) catchUp(units []*unit) error {
 	var first *unit
+	var last time.Duration
 	pictures, bytes := 0, 0
 	for _, u := range units {
 		if u.lane == nil || u.kind != media.Video {
@@ -82,6 +83,7 @@ func (e *egress) catchUp(units []*unit) error {
 		}
 		pictures++
 		bytes += u.bytes
+		last = max(last, u.pts)
 	}
 	e.out.squeeze = squeeze{}
 	if first != nil {
@@ -89,7 +91,7 @@ func (e *egress) catchUp(units []*unit) error {
 		if length := edge - first.pts; length > 0 {
 			e.out.pacer.atLeast(catchUpFactor * float64(bytes) / length.Seconds())
 		}
-		spread := max(e.out.pacer.duration(bytes), time.Duration(pictures)*minSpread)
+		spread := max(e.out.pacer.duration(bytes), leastSpread(pictures, last-first.pts, edge-first.pts))
 		if e.out.shown >= first.pts {
 			// A second showing: the next new picture may come within one frame's time.
 			start := max(e.out.shown, edge)
@@ -104,6 +106,16 @@ func (e *egress) catchUp(units []*unit) error {
 	err := e.sendAll(units)
 	e.caughtUp.Store(time.Now().UnixNano())
 	return err
+}
+
+// leastSpread is what a span of stream time that begins with pictures, which take
+// up part of it, is squeezed into at least.
+func leastSpread(pictures int, part, span time.Duration) time.Duration {
+	least := time.Duration(pictures) * minSpread
+	if part <= 0 || part >= span {
+		return least
+	}
+	return time.Duration(float64(least) * (float64(span) / float64(part)))
 }
 
 // soundDelay returns how long after the pictures sound begins. A browser plays none

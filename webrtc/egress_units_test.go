@@ -177,6 +177,45 @@ func TestSqueeze(t *testing.T) {
 	}
 }
 
+// TestSqueezedPicturesKeepApart: pictures, and what stands for those that browsers
+// can't show, have RTP timestamps of their own however much a group is squeezed.
+func TestSqueezedPicturesKeepApart(t *testing.T) {
+	track := h264Track(t)
+	code := newCoder(t, DropB, track)
+	const pictures = 250
+	pyramid := []pic{{4, true}, {2, true}, {1, false}, {3, false}}
+	for i := range pictures {
+		p := pic{0, true}
+		if i > 0 {
+			p = pyramid[(i-1)%4]
+			p.shown += (i - 1) / 4 * 4
+		}
+		payload := picture(i, 100, i == 0)
+		if !p.ref {
+			payload[4] &^= 0x60
+		}
+		code.write(&media.Packet{Track: track, Key: i == 0, DTS: time.Duration(i) * frameTime, PTS: time.Duration(p.shown+2) * frameTime, Payload: payload})
+	}
+	first, last := code.units[0].pts, time.Duration(0)
+	for _, u := range code.units {
+		last = max(last, u.pts)
+	}
+	late := last + 4*time.Second // the publisher is slow, and the clock says more
+	for name, q := range map[string]squeeze{
+		"repeated":  {first, last, last + replaySpread/16, last + replaySpread},
+		"caught up": {first, late, late - leastSpread(len(code.units), last-first, late-first), late},
+	} {
+		var before int64
+		for i, u := range code.units {
+			stamp := media.ToClock(q.apply(u.pts), 90000)
+			if i > 0 && stamp <= before {
+				t.Fatalf("%s: unit %d of %d: timestamp %d after %d", name, i, len(code.units), stamp, before)
+			}
+			before = stamp
+		}
+	}
+}
+
 // BenchmarkEncode is what a picture costs once a stream, whoever watches.
 func BenchmarkEncode(b *testing.B) {
 	track := h264Track(b)
