@@ -58,7 +58,7 @@ func compare(src, got *take, w want) (v verdict) {
 	}
 	v.runs = findRuns(&v, src, got, w)
 	if len(v.runs) != w.runs {
-		v.fault("%d runs of pictures, want %d: %s", len(v.runs), w.runs, describe(v.runs))
+		v.fault("%d runs of pictures, want %d: %s", len(v.runs), w.runs, spans(v.runs))
 	}
 	if w.audio == "" || v.audio == "" {
 		return v
@@ -76,7 +76,7 @@ func compare(src, got *take, w want) (v verdict) {
 	return v
 }
 
-func describe(runs []stint) string {
+func spans(runs []stint) string {
 	var b strings.Builder
 	for _, r := range runs {
 		fmt.Fprintf(&b, "[%d-%d at %.3f] ", r.first, r.last, r.from)

@@ -1,7 +1,13 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
 	"math"
+	"net"
+	"net/textproto"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,6 +29,7 @@ type capture struct {
 	said     func() string // its complaints
 	done     func() bool   // it has ended
 	after    bool          // it is whole when the publisher has gone
+	take     func() take   // what was recorded, where that is no file
 }
 
 // An outlet is one way to play a stream.
@@ -54,48 +61,121 @@ func (o outlet) want(m medium) want {
 // progress is a line of ffmpeg's -progress.
 var progress = regexp.MustCompile(`(?m)^[a-z_0-9]+=.*\n?`)
 
+// harmless is what ffmpeg 5.1 says of every HLS stream whose header comes again
+// after a discontinuity.
+var harmless = regexp.MustCompile(`(?m)^.*Found duplicated MOOV Atom. Skipped it\n?`)
+
+// playRTSP plays with ffmpeg, which decodes at once. It finds no
+// decoding times in RTP, without which it can't write B pictures into a file. When
+// it decodes, it needs none.
+func playRTSP(transport string) func(*testing.T, *gateway, string, want) *capture {
+	return func(t *testing.T, g *gateway, stream string, w want) *capture {
+		t.Helper()
+		dir := t.TempDir()
+		tracks, err := describe(t.Context(), g.rtsp, stream)
+		if err != nil {
+			t.Error(err)
+		}
+		args := []string{"-rtsp_transport", transport, "-copyts", "-i", "rtsp://" + g.rtsp + "/" + stream}
+		args = append(append(args, decodeInto(dir)...), copyInto(dir, "audio")...)
+		c := captureFFmpeg(t, args...)
+		c.take = func() take {
+			k := take{tracks: tracks, packets: map[string][]filePacket{"audio": copied(dir, "audio")}}
+			k.decoded(dir)
+			return k
+		}
+		return c
+	}
+}
+
+// rtpmap is a codec in an SDP.
+var rtpmap = regexp.MustCompile(`(?m)^m=(\w+)|^a=rtpmap:\d+ ([^/]+)/`)
+
+// describe asks for the description of a stream and returns its tracks.
+func describe(ctx context.Context, addr, stream string) (map[string]fileStream, error) {
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	fmt.Fprintf(conn, "DESCRIBE rtsp://%s/%s RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n", addr, stream)
+	in := bufio.NewReader(conn)
+	head, err := textproto.NewReader(in).ReadLine()
+	if err != nil || !strings.HasPrefix(head, "RTSP/1.0 200") {
+		return nil, fmt.Errorf("DESCRIBE: %q %w", head, err)
+	}
+	fields, err := textproto.NewReader(in).ReadMIMEHeader()
+	if err != nil {
+		return nil, err
+	}
+	n, _ := strconv.Atoi(fields.Get("Content-Length"))
+	sdp := make([]byte, min(n, 1<<16))
+	if _, err := io.ReadFull(in, sdp); err != nil {
+		return nil, err
+	}
+	tracks := map[string]fileStream{}
+	kind := ""
+	names := map[string]string{"H264": "h264", "H265": "hevc", "MPEG4-GENERIC": "aac", "OPUS": "opus", "PCMA": "pcm_alaw", "PCMU": "pcm_mulaw"}
+	for _, m := range rtpmap.FindAllStringSubmatch(string(sdp), -1) {
+		if m[1] != "" {
+			kind = m[1]
+			continue
+		}
+		tracks[kind] = fileStream{codec: names[strings.ToUpper(m[2])]}
+	}
+	return tracks, nil
+}
+
 // playFFmpeg plays with ffmpeg, which writes every packet as it is, with the time
 // that the stream gives it.
 func playFFmpeg(url func(g *gateway, stream string) string, options ...string) func(*testing.T, *gateway, string, want) *capture {
 	return func(t *testing.T, g *gateway, stream string, w want) *capture {
 		t.Helper()
 		file := filepath.Join(t.TempDir(), "recorded.nut")
-		args := []string{"-hide_banner", "-nostdin", "-v", "warning", "-progress", "pipe:1", "-stats_period", "0.2"}
-		args = append(append(args, options...), "-copyts", "-i", url(g, stream), "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-copyinkf")
+		args := append(options[:len(options):len(options)], "-copyts", "-i", url(g, stream), "-map", "0:v?", "-map", "0:a?", "-c", "copy", "-copyinkf")
 		if w.audio == "aac" {
 			args = append(args, "-bsf:a", "aac_adtstoasc")
 		}
-		ff := background(t, "ffmpeg", append(args, "-f", "nut", file)...)
-		done := func() bool {
+		c := captureFFmpeg(t, append(args, "-f", "nut", file)...)
+		c.file = file
+		return c
+	}
+}
+
+// captureFFmpeg runs ffmpeg and follows what it says.
+func captureFFmpeg(t *testing.T, args ...string) *capture {
+	t.Helper()
+	ff := background(t, "ffmpeg", append([]string{"-hide_banner", "-nostdin", "-v", "warning", "-progress", "pipe:1", "-stats_period", "0.2"}, args...)...)
+	done := func() bool {
+		select {
+		case <-ff.done:
+			return true
+		default:
+			return false
+		}
+	}
+	return &capture{
+		done: done,
+		said: func() string { return harmless.ReplaceAllString(progress.ReplaceAllString(ff.log.String(), ""), "") },
+		pictures: func() int {
+			text := ff.log.String()
+			i := strings.LastIndex(text, "frame=")
+			if i < 0 {
+				return 0
+			}
+			line, _, _ := strings.Cut(text[i+len("frame="):], "\n")
+			n, _ := strconv.Atoi(strings.TrimSpace(line))
+			return n
+		},
+		stop: func() {
+			_ = ff.cmd.Process.Signal(os.Interrupt)
 			select {
 			case <-ff.done:
-				return true
-			default:
-				return false
+			case <-time.After(5 * time.Second):
+				ff.kill()
 			}
-		}
-		return &capture{
-			file: file, done: done,
-			said: func() string { return progress.ReplaceAllString(ff.log.String(), "") },
-			pictures: func() int {
-				text := ff.log.String()
-				i := strings.LastIndex(text, "frame=")
-				if i < 0 {
-					return 0
-				}
-				line, _, _ := strings.Cut(text[i+len("frame="):], "\n")
-				n, _ := strconv.Atoi(strings.TrimSpace(line))
-				return n
-			},
-			stop: func() {
-				_ = ff.cmd.Process.Signal(os.Interrupt)
-				select {
-				case <-ff.done:
-				case <-time.After(5 * time.Second):
-					ff.kill()
-				}
-			},
-		}
+		},
 	}
 }
 

@@ -57,23 +57,15 @@ func developed(t *testing.T, file string) take {
 	k := take{tracks: map[string]fileStream{}, packets: map[string][]filePacket{}}
 	k.probe(output(t, "ffprobe", "-v", "error", "-show_entries", "stream=index,codec_type,codec_name,channels,sample_rate:packet=stream_index,pts_time,dts_time,flags,data_hash",
 		"-show_data_hash", "md5", "-of", "flat", file))
-	dir := t.TempDir()
-	pictures, crc, raw, bare := filepath.Join(dir, "v"), filepath.Join(dir, "c"), filepath.Join(dir, "a"), filepath.Join(dir, "b")
-	args := []string{"-hide_banner", "-nostdin", "-y", "-v", "error", "-copyts", "-i", file}
-	if _, ok := k.tracks["video"]; ok {
-		args = append(args, "-map", "0:v", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", pictures)
-	}
-	if _, ok := k.tracks["audio"]; ok {
-		mono := []string{"-map", "0:a", "-ac", "1", "-ar", itoa(pcmRate)}
-		args = append(append(append(args, mono...), "-f", "framecrc", crc), mono...)
-		args = append(args, "-f", "s16le", raw)
-	}
-	adts := k.tracks["audio"].codec == "aac" && filepath.Ext(file) == ".ts"
-	if adts {
-		args = append(args, "-map", "0:a", "-c", "copy", "-bsf:a", "aac_adtstoasc", "-f", "framemd5", bare)
-	}
 	if len(k.tracks) == 0 {
 		return k
+	}
+	dir := t.TempDir()
+	args := append([]string{"-hide_banner", "-nostdin", "-y", "-v", "error", "-copyts", "-i", file}, decodeInto(dir)...)
+	// In a transport stream AAC has a header of its own on each packet.
+	adts := k.tracks["audio"].codec == "aac" && filepath.Ext(file) == ".ts"
+	if adts {
+		args = append(args, copyInto(dir, "audio", "-bsf:a", "aac_adtstoasc")...)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -82,16 +74,41 @@ func developed(t *testing.T, file string) take {
 	if err != nil {
 		k.complaints += err.Error()
 	}
-	for _, f := range hashTable(pictures) {
+	k.decoded(dir)
+	if adts {
+		k.packets["audio"] = copied(dir, "audio")
+	}
+	return k
+}
+
+// decodeInto are ffmpeg's options that write what decoded takes up again.
+func decodeInto(dir string) []string {
+	args := []string{"-map", "0:v?", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", filepath.Join(dir, "pictures")}
+	mono := []string{"-map", "0:a?", "-ac", "1", "-ar", itoa(pcmRate)}
+	args = append(append(append(args, mono...), "-f", "framecrc", filepath.Join(dir, "spans")), mono...)
+	return append(args, "-f", "s16le", filepath.Join(dir, "samples"))
+}
+
+// copyInto are ffmpeg's options that write what copied takes up again.
+func copyInto(dir, kind string, options ...string) []string {
+	args := append([]string{"-map", "0:" + kind[:1] + "?", "-c", "copy", "-copyinkf"}, options...)
+	return append(args, "-f", "framemd5", filepath.Join(dir, kind))
+}
+
+// copied are a track's packets.
+func copied(dir, kind string) (list []filePacket) {
+	for _, f := range hashTable(filepath.Join(dir, kind)) {
+		list = append(list, filePacket{pts: f.pts, dts: f.dts, hash: "MD5:" + f.hash})
+	}
+	return list
+}
+
+func (k *take) decoded(dir string) {
+	for _, f := range hashTable(filepath.Join(dir, "pictures")) {
 		k.frames = append(k.frames, frame{f.pts, f.hash})
 	}
-	for i, f := range hashTable(bare) {
-		if adts && i < len(k.packets["audio"]) {
-			k.packets["audio"][i].hash = "MD5:" + f.hash
-		}
-	}
-	samples, _ := os.ReadFile(raw)
-	for _, f := range hashTable(crc) {
+	samples, _ := os.ReadFile(filepath.Join(dir, "samples"))
+	for _, f := range hashTable(filepath.Join(dir, "spans")) {
 		c := pcmChunk{pts: f.pts, samples: make([]int16, f.size/2)}
 		if len(samples) < f.size {
 			break
@@ -102,7 +119,6 @@ func developed(t *testing.T, file string) take {
 		samples = samples[f.size:]
 		k.sound = append(k.sound, c)
 	}
-	return k
 }
 
 // probe takes what ffprobe prints in its flat form: packets.packet.N.field=value.
@@ -148,9 +164,9 @@ func (k *take) probe(text []byte) {
 
 // hashed is a line of ffmpeg's framemd5 or framecrc.
 type hashed struct {
-	pts  float64 // s
-	size int
-	hash string
+	dts, pts float64 // s
+	size     int
+	hash     string
 }
 
 func hashTable(file string) (list []hashed) {
@@ -164,9 +180,10 @@ func hashTable(file string) (list []hashed) {
 		if len(f) < 6 || strings.HasPrefix(f[0], "#") {
 			continue
 		}
+		dts, _ := strconv.ParseFloat(strings.TrimSpace(f[1]), 64)
 		pts, _ := strconv.ParseFloat(strings.TrimSpace(f[2]), 64)
 		size, _ := strconv.Atoi(strings.TrimSpace(f[4]))
-		list = append(list, hashed{pts * num / den, size, strings.TrimSpace(f[5])})
+		list = append(list, hashed{dts * num / den, pts * num / den, size, strings.TrimSpace(f[5])})
 	}
 	return list
 }

@@ -15,9 +15,10 @@ type inlet struct {
 // inlets are all ways to publish. WHIP has neither AAC nor B pictures: browsers
 // send none.
 func inlets() []inlet {
+	classics := []string{"slices+AAC", "B+AAC mono 22k", "H265+AAC 5.1", "slices+Opus", "B+PCMA", "slices+PCMU"}
 	return []inlet{
 		{
-			"RTMP", []string{"slices+AAC", "B+AAC mono 22k", "H265+AAC 5.1", "slices+Opus", "B+PCMA", "slices+PCMU"},
+			"RTMP", classics,
 			func(t *testing.T, g *gateway, stream string, m medium) func() {
 				if !classic(m.video, m.audio) {
 					return publishEnhanced(t, g, filepath.Dir(stream), filepath.Base(stream), readScript(t, m.file))
@@ -25,6 +26,8 @@ func inlets() []inlet {
 				return push(t, m.file, "rtmp://"+g.rtmp+"/"+stream).kill
 			},
 		},
+		{"RTSP TCP", classics, publishRTSP("tcp")},
+		{"RTSP UDP", classics[:4], publishRTSP("udp")},
 		{
 			"WHIP", []string{"slices+Opus", "H265+Opus", "slices+PCMU"},
 			func(t *testing.T, g *gateway, stream string, m medium) func() {
@@ -34,10 +37,19 @@ func inlets() []inlet {
 	}
 }
 
+func publishRTSP(transport string) func(*testing.T, *gateway, string, medium) func() {
+	return func(t *testing.T, g *gateway, stream string, m medium) func() {
+		t.Helper()
+		return background(t, "ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-re", "-i", m.file, "-c", "copy",
+			"-f", "rtsp", "-rtsp_transport", transport, "rtsp://"+g.rtsp+"/"+stream).kill
+	}
+}
+
 // outlets are all ways to play; records is the folder of the server's records.
 func outlets(records string) []outlet {
 	flv := []string{"h264", "hevc", "aac", "pcm_alaw", "pcm_mulaw"}
 	ts := []string{"h264", "hevc", "aac"}
+	rtsp := []string{"h264", "hevc", "aac", "opus", "pcm_alaw", "pcm_mulaw"}
 	mp4 := []string{"h264", "hevc", "aac", "opus"}
 	web := func(suffix string) func(g *gateway, stream string) string {
 		return func(g *gateway, stream string) string { return "http://" + g.http + "/" + stream + suffix }
@@ -49,6 +61,10 @@ func outlets(records string) []outlet {
 		{name: "WS-TS", passes: mp4, sound: "aac", record: playWebSocket(".ts?opus=1", 3)},
 		{name: "HTTP-MP4", passes: mp4, sound: "aac", record: playFFmpeg(web(".mp4"))},
 		{name: "WS-MP4", passes: mp4, sound: "aac", record: playWebSocket(".mp4", 1)},
+		{name: "RTSP TCP", passes: rtsp, record: playRTSP("tcp")},
+		{name: "RTSP UDP", passes: rtsp, record: playRTSP("udp")},
+		{name: "HLS fMP4", passes: ts, sound: "aac", record: playFFmpeg(web(".m3u8"))},
+		{name: "HLS TS", passes: ts, sound: "aac", record: playFFmpeg(func(g *gateway, s string) string { return "http://" + g.http + "/hls/" + s + ".m3u8" })},
 		{name: "WHEP", passes: []string{"h264", "hevc", "opus", "pcm_alaw", "pcm_mulaw"}, sound: "opus", drops: true, settle: 1.5, record: playWHEP},
 		{name: "record FLV", passes: flv, sound: "aac", record: playRecord(records, ".flv")},
 		{name: "record TS", passes: mp4, sound: "aac", record: playRecord(records, ".ts")},
