@@ -29,9 +29,13 @@ func readLATMConfig(r *bitReader) (*latmConfig, error) {
 	if !sameFraming || programs > 0 || layers > 0 {
 		return nil, fmt.Errorf("%w: LATM with several programs or layers", ErrUnsupported)
 	}
+	var extended bool
 	var err error
-	if c.asc, err = readLATMSpecific(r, version); err != nil {
+	if c.asc, extended, err = readLATMSpecific(r, version); err != nil {
 		return nil, err
+	}
+	if extended && r.left() < 11 && !r.over {
+		return c, nil // GStreamer leaves out what comes after an extension
 	}
 	if kind := r.uint(3); kind != 0 {
 		return nil, fmt.Errorf("%w: LATM frameLengthType %d", ErrUnsupported, kind)
@@ -63,8 +67,8 @@ func readLATMValue(r *bitReader) int {
 }
 
 // readLATMSpecific reads the AudioSpecificConfig, whose size only version 1
-// tells.
-func readLATMSpecific(r *bitReader, sized bool) ([]byte, error) {
+// tells; extended says that it has an extension behind it.
+func readLATMSpecific(r *bitReader, sized bool) (asc []byte, extended bool, err error) {
 	size := 0
 	if sized {
 		size = readLATMValue(r)
@@ -72,40 +76,62 @@ func readLATMSpecific(r *bitReader, sized bool) ([]byte, error) {
 	start := r.pos
 	if sized {
 		r.skip(size)
-	} else if err := skipSpecific(r); err != nil {
-		return nil, err
+	} else if extended, err = skipSpecific(r); err != nil {
+		return nil, false, err
 	}
 	n := r.pos - start
 	if r.over || n > 8*256 {
-		return nil, fmt.Errorf("%w: AudioSpecificConfig of %d bits in LATM", ErrMalformed, n)
+		return nil, false, fmt.Errorf("%w: AudioSpecificConfig of %d bits in LATM", ErrMalformed, n)
 	}
 	from := bitReader{b: r.b, pos: start}
-	asc := from.appendBytes(nil, n/8)
+	asc = from.appendBytes(nil, n/8)
 	if rest := n % 8; rest > 0 {
 		asc = append(asc, byte(from.uint(rest)<<(8-rest)))
 	}
-	return asc, nil
+	return asc, extended, nil
 }
 
 // skipSpecific passes over an AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) of
 // the AAC object types 1 to 4, with or without hierarchical SBR and PS.
-func skipSpecific(r *bitReader) error {
+func skipSpecific(r *bitReader) (extended bool, err error) {
 	object := aac.ObjectType(r.uint(5))
 	skipRate(r)
 	channels := r.uint(4)
-	if object == aac.SBR || object == aac.PS {
+	explicit := object == aac.SBR || object == aac.PS
+	if explicit {
 		skipRate(r)
 		object = aac.ObjectType(r.uint(5))
 	}
 	if object < aac.Main || object > aac.LTP || channels == 0 {
-		return fmt.Errorf("%w: audio object type %d with channel configuration %d in LATM", ErrUnsupported, object, channels)
+		return false, fmt.Errorf("%w: audio object type %d with channel configuration %d in LATM", ErrUnsupported, object, channels)
 	}
 	r.skip(1)     // frameLengthFlag
 	if r.flag() { // dependsOnCoreCoder
 		r.skip(14)
 	}
 	r.skip(1) // extensionFlag
-	return nil
+	return !explicit && skipSyncExtension(r), nil
+}
+
+// skipSyncExtension passes over SBR and PS that are signalled behind the
+// configuration, if they are (ISO/IEC 14496-3 1.6.5.2). What else can follow a
+// configuration in LATM begins with other bits.
+func skipSyncExtension(r *bitReader) bool {
+	const sbrSync, psSync = 0x2b7, 0x548
+	next := *r
+	if next.uint(11) != sbrSync {
+		return false
+	}
+	*r = next
+	if aac.ObjectType(r.uint(5)) != aac.SBR || !r.flag() {
+		return true
+	}
+	skipRate(r)
+	if next = *r; next.uint(11) == psSync {
+		*r = next
+		r.skip(1) // psPresentFlag
+	}
+	return true
 }
 
 // skipRate passes over a samplingFrequencyIndex, and the frequency after 15.

@@ -120,9 +120,9 @@ func (t *Transport) parseParameter(name, value string) (err error) {
 	case "multicast":
 		t.Multicast = true
 	case "destination":
-		t.Destination = value
+		t.Destination = bare(value)
 	case "source":
-		t.Source = value
+		t.Source = bare(value)
 	case "interleaved":
 		t.Interleaved, err = parsePair(value, 255)
 	case "client_port":
@@ -144,7 +144,7 @@ func (t *Transport) parseParameter(name, value string) (err error) {
 			t.SSRC, t.HasSSRC = uint32(n), true
 		}
 	case "mode":
-		t.Mode = strings.ToUpper(value)
+		t.Mode = strings.ToUpper(bare(value))
 		if t.Mode == "RECEIVE" {
 			t.Mode = ModeRecord
 		}
