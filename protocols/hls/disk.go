@@ -43,6 +43,22 @@ func (f *folder) open(keep bool) error {
 	return os.Remove(name)
 }
 
+// finishRecords gives the records below dir that a killed process has left their
+// end.
+func finishRecords(dir string) error {
+	return filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.Name() != recordPlaylist {
+			return err
+		}
+		text, err := os.ReadFile(name)
+		if err != nil || bytes.HasSuffix(text, []byte(endTag)) {
+			return err
+		}
+		f := &folder{filepath.Dir(name)}
+		return f.playlist(recordPlaylist, finished(text))
+	})
+}
+
 // sweep removes the segments and playlists of lives before.
 func (f *folder) sweep() error {
 	list, err := os.ReadDir(f.dir)

@@ -147,9 +147,10 @@ var (
 	errTooLong = errors.New("what was asked for has not come in time, try again")
 )
 
-// awaitSnapshot waits until the playlist has what the request wants. Where the
-// publisher is away it waits no longer than for a player to notice nothing: the
-// playlist is unchanged then.
+// awaitSnapshot waits until the playlist has what the request wants: for three
+// target durations (6.2.5.2), or until the first segment is there. Where the
+// publisher is away it answers soon with what there is: hls.js waits for 0.8
+// target durations only, and gives up when that has happened a few times.
 func awaitSnapshot(ctx context.Context, s *shelf, d m3u8.Directives, start time.Duration) (*snapshot, error) {
 	n := s.snap.Load()
 	wait := start
@@ -162,15 +163,18 @@ func awaitSnapshot(ctx context.Context, s *shelf, d m3u8.Directives, start time.
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for !n.begun() || !n.reached(d) {
+		var patience <-chan time.Time
+		if n.away && n.begun() {
+			patience = time.After(n.media.TargetDuration / 2)
+		}
 		select {
 		case <-n.changed:
 			n = s.snap.Load()
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
+		case <-patience:
+			return n, nil
 		case <-timer.C:
-			if n.away && n.begun() {
-				return n, nil
-			}
 			return nil, errTooLong
 		}
 	}
@@ -180,15 +184,21 @@ func awaitSnapshot(ctx context.Context, s *shelf, d m3u8.Directives, start time.
 // awaitNews waits, for a target duration at most, until the playlist has a segment
 // more than the player has seen: a player that asks so soon again would find
 // nothing. Chromium, which reloads as soon as it begins to play, takes that for
-// the end (kNoDataEverAppended).
+// the end (kNoDataEverAppended). Where parts stop coming it waits no longer.
 func awaitNews(ctx context.Context, s *shelf, n *snapshot, seen uint64) *snapshot {
-	timer := time.NewTimer(n.media.TargetDuration)
+	wait := n.media.TargetDuration
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
-	for n.next == seen && !n.media.End {
+	for n.next == seen && !n.media.End && !n.away {
+		if n.media.PartTarget > 0 {
+			wait = min(wait, 3*n.media.PartTarget)
+		}
 		select {
 		case <-n.changed:
 			n = s.snap.Load()
 		case <-ctx.Done():
+			return n
+		case <-time.After(wait):
 			return n
 		case <-timer.C:
 			return n

@@ -3,6 +3,7 @@ package hls
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -34,6 +35,11 @@ func New(cfg Config, h *hub.Hub, log *slog.Logger) *Handler {
 	s := &Handler{
 		cfg: cfg, hub: h, log: log, ctx: ctx, cancel: cancel,
 		runs: make(map[form]*run), sessions: make(map[string]*session),
+	}
+	if cfg.TS.Dir != "" {
+		if err := finishRecords(cfg.TS.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			log.Warn("records of before can't be finished", "dir", cfg.TS.Dir, "error", err)
+		}
 	}
 	s.running.Go(s.sweep)
 	if len(cfg.Always) > 0 || len(cfg.TS.Always) > 0 {
@@ -237,7 +243,7 @@ func (h *Handler) servePlaylist(ctx context.Context, w *writer, r *http.Request,
 	if err != nil {
 		return err
 	}
-	if last, ok := s.look(name, n.next); ok && last == n.next && !d.Block {
+	if last, ok := s.look(name, n.next); ok && last == n.next && !d.Block && !d.Skip {
 		n = awaitNews(ctx, list, n, last)
 		s.look(name, n.next)
 	}

@@ -138,6 +138,10 @@ func TestDisk(t *testing.T) {
 		}
 	})
 	// The process is killed here. Another one begins.
+	if err := finishRecords(filepath.Dir(dir)); err != nil {
+		t.Fatal(err)
+	}
+	check(recordPlaylist, true)
 	if err := f.open(true); err != nil {
 		t.Fatal(err)
 	}
