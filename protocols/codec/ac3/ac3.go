@@ -138,13 +138,23 @@ func FrameSize(b []byte) (Header, int, error) {
 	}
 	size := h.Size
 	for h.Enhanced && size < len(b) {
-		next, err := ParseHeader(b[size:])
-		if err != nil || !next.Enhanced || !next.Dependent && next.Substream == 0 {
+		n := adds(b[size:])
+		if n == 0 {
 			break
 		}
-		size += next.Size
+		size += n
 	}
 	return h, size, nil
+}
+
+// adds returns the size of a frame that belongs to the one before it, 0 when
+// none does.
+func adds(b []byte) int {
+	h, err := ParseHeader(b)
+	if err != nil || !h.Enhanced || !h.Dependent && h.Substream == 0 {
+		return 0
+	}
+	return h.Size
 }
 
 // Track returns the track of a stream that has the given frame.

@@ -88,8 +88,7 @@ func (s *sounds) push(h pesHeader, data []byte, _ bool) {
 	if h.hasPTS {
 		pts = s.d.clock.unwrap(h.pts)
 	}
-	stamped := !h.hasPTS
-	at := 0
+	stamped, found, at := !h.hasPTS, false, 0
 	for at < len(b) {
 		if !stamped && at >= carried {
 			// The time is that of the first frame that begins in this packet.
@@ -102,13 +101,14 @@ func (s *sounds) push(h pesHeader, data []byte, _ bool) {
 		}
 		if err != nil {
 			s.report(err)
-			if stamped && at > carried {
-				s.timed = false // nobody knows what was between
+			if found {
+				s.timed = false // nobody knows how long this was
 			}
 			at += s.parser.sync(b[at:])
 			continue
 		}
 		s.deliver(f)
+		found = true
 		at += f.size
 	}
 	left := b[at:]
@@ -194,8 +194,7 @@ func nextSync(b []byte, sync byte) int {
 // adtsParser reads AAC in ADTS.
 type adtsParser struct {
 	header aac.ADTS     // that made the track
-	pce    []byte       // the program config element that each frame starts with
-	made   *media.Track // by header and pce
+	made   *media.Track // by header
 }
 
 func (*adtsParser) sync(b []byte) int { return nextSync(b, 0xff) }

@@ -57,7 +57,7 @@ func (w *writer) open() {
 		if stuffing == 1 {
 			return
 		}
-		used, stuffing = 2, stuffing-2
+		stuffing -= 2 // the length and the flags
 	}
 	w.dst = append(w.dst, flags)
 	if flags&flagPCR != 0 {

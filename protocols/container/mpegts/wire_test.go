@@ -324,7 +324,8 @@ func TestVersions(t *testing.T) {
 	seen := map[uint8]string{}
 	audio := []*media.Track{
 		nil, aacTrack, mp3Track, opusTrack, ac3Track, eac3Track,
-		{Codec: media.MP3, SampleRate: 22050, Channels: 1}, {Codec: media.Opus, Channels: 1},
+		{Codec: media.MP3, SampleRate: 22050, Channels: 1},
+		{Codec: media.Opus, Channels: 1},
 	}
 	for _, v := range []*media.Track{nil, h264Track, h265Track} {
 		for _, a := range audio {
