@@ -59,7 +59,9 @@ type Track struct {
 }
 
 // seconds returns d in seconds, to the millisecond.
-func seconds(d time.Duration) float64 { return float64(d.Round(time.Millisecond).Milliseconds()) / 1000 }
+func seconds(d time.Duration) float64 {
+	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
+}
 
 func tracksOf(ts media.Tracks) []Track {
 	list := []Track{}
