@@ -80,7 +80,9 @@ func (m *mp4File) fragment() error {
 	m.index.Add(at, m.samples)
 	clear(m.samples)
 	m.samples, m.bytes = m.samples[:0], 0
-	return m.out.added(b)
+	// It is about a second's worth: to wait for more would double what a crash costs.
+	m.out.buf = b
+	return m.out.flush()
 }
 
 func (m *mp4File) flush() error { return m.out.flush() }
