@@ -139,3 +139,47 @@ func TestRelayOnDemand(t *testing.T) {
 		far.until("the source is left alone", func() bool { return watchers() == 0 })
 	}
 }
+
+// TestRelayedPublisherCrash: the publisher of a stream that is pulled crashes
+// and comes back. Whoever watches the relay stays, and sees nothing torn.
+func TestRelayedPublisherCrash(t *testing.T) {
+	far := start(t, "RTSP_UDP_PORTS=33200-33299")
+	near := start(t, fmt.Sprintf(`RELAY_PULL=[{stream: near/tcp, url: "rtsp://%s/live/src"}, {stream: near/udp, url: "rtsp://%s/live/src", transport: udp}]`, far.rtsp, far.rtsp))
+	file := zerolatency.make(t, "12")
+	records := map[string]*recording{"tcp": nil, "udp": nil}
+	var all []*recording
+	for name := range records {
+		records[name] = rtmpPlayer.record(t, near, "near/"+name, "")
+		all = append(all, records[name])
+	}
+	for range 2 {
+		publisher := push(t, file, "rtmp://"+far.rtmp+"/live/src")
+		has(near, all, false, 75)
+		publisher.kill()
+		far.until("the publisher is gone", func() bool { return !far.stream("live/src").Live })
+		for _, r := range all {
+			r.seen = len(sums(tags(r.file), false))
+		}
+	}
+	published := pictures(t, file)
+	for name, r := range records {
+		r.stop()
+		list := tags(r.file)
+		rising(t, name, list)
+		begins := 0
+		got := pictures(t, r.file)
+		for _, sum := range got {
+			if !slices.Contains(published, sum) {
+				t.Errorf("%s: a picture that nobody published", name)
+				break
+			}
+			if sum == published[0] {
+				begins++
+			}
+		}
+		if begins != 2 {
+			t.Errorf("%s saw the publisher begin %d times in %d pictures, want 2", name, begins, len(got))
+		}
+		decodes(t, r.file)
+	}
+}
