@@ -54,7 +54,7 @@ func newPlayer(ctx context.Context, v *hub.Viewer, websocket bool, log *slog.Log
 		viewer: v, sub: hub.Subscribe(v, wireFormat(log, websocket)), log: log, batch: make([]*unit, batchSize),
 	}
 	for p.desc == nil {
-		if err := p.sub.WaitContext(ctx); err != nil {
+		if err := p.wait(ctx); err != nil {
 			p.sub.Close()
 			return nil, err
 		}
@@ -67,6 +67,29 @@ func newPlayer(ctx context.Context, v *hub.Viewer, websocket bool, log *slog.Log
 		log.Warn("track can't be carried", "protocol", v.Protocol, "stream", v.Stream().Name(), "codec", t.Codec)
 	}
 	return p, nil
+}
+
+// errTick ends a wait, so that other things can be looked at.
+var errTick = errors.New("rtsp: tick")
+
+// lookEvery is how often a player that waits looks whether there will be
+// anything for it.
+const lookEvery = 500 * time.Millisecond
+
+// wait waits for the first unit, or until it is plain that there is none.
+func (p *player) wait(ctx context.Context) error {
+	for {
+		tick, cancel := context.WithTimeoutCause(ctx, lookEvery, errTick)
+		err := p.sub.WaitContext(tick)
+		cancel()
+		if !errors.Is(err, errTick) {
+			return err
+		}
+		ts, ok := p.viewer.Stream().Tracks()
+		if refused := p.viewer.Refused(); ok && len(refused) > 0 && len(refused) == len(ts.Media()) {
+			return fmt.Errorf("%w: %s", hub.ErrNothingPlayable, refused[0].Codec)
+		}
+	}
 }
 
 // Context implements Source.
@@ -100,7 +123,7 @@ func (p *player) SSRC(track int) (uint32, bool) {
 // each track begins.
 func (p *player) Start(ctx context.Context, out *output) ([]Begin, error) {
 	p.out, p.reports = out, time.Time{}
-	p.pace = pacer{rate: out.burst}
+	p.pace = pacer{floor: out.burst}
 	p.ready = 0
 	p.sub.Rewind()
 	p.hidden = p.desc.tracks[picture] != nil && out.link(picture) != nil
@@ -233,10 +256,7 @@ func (p *player) report(u *unit, now time.Time) error {
 	if now.Before(p.reports) {
 		return nil
 	}
-	at := u.dts
-	if !p.reports.IsZero() {
-		at = max(at, now.Sub(u.epoch))
-	}
+	at := u.dts // not now: where a publisher was away the stream's time lies behind
 	p.reports = now.Add(reportInterval)
 	for _, l := range p.out.links {
 		t := p.desc.tracks[l.track]

@@ -2,6 +2,8 @@ package rtsp
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"strings"
 	"time"
 
@@ -28,6 +30,7 @@ func (c *serverConn) play(req *wire.Request) (*wire.Response, error) {
 	}
 	res.Header.Add(wire.HeaderRTPInfo, rtpInfo(r.URL, s.links, begins))
 	s.state, s.played = statePlaying, true
+	setNoDelay(c.net, c.server.Options.NoDelay)
 	s.start = func() { c.flow(s, s.source.Run) }
 	for _, l := range s.links {
 		if l.pair != nil && !l.pair.reading {
@@ -40,6 +43,15 @@ func (c *serverConn) play(req *wire.Request) (*wire.Response, error) {
 		}
 	}
 	return res, nil
+}
+
+func setNoDelay(conn net.Conn, on bool) {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	if t, ok := conn.(*net.TCPConn); ok {
+		_ = t.SetNoDelay(on) // it is a matter of cost only
+	}
 }
 
 // output is where the packets of the session's player go.
