@@ -74,7 +74,12 @@ func (s *Statistics) Update(p rtp.Packet, now time.Time) {
 
 // restart begins with p as the first packet.
 func (s *Statistics) restart(p rtp.Packet, now time.Time) {
+	report, at := s.senderReport, s.senderReportAt
+	if s.started && p.SSRC != s.ssrc {
+		report, at = 0, time.Time{}
+	}
 	*s = Statistics{
+		senderReport: report, senderReportAt: at, // which may come before the first packet
 		clock: s.clock, started: true, ssrc: p.SSRC, epoch: now,
 		base: int64(p.Sequence), highest: int64(p.Sequence), received: 1,
 		transit: -int64(p.Timestamp),

@@ -150,7 +150,7 @@ func (c *Clock) correct(d time.Duration) {
 
 // begin places timestamp at the given place.
 func (c *Clock) begin(timestamp uint32, at time.Duration) {
-	c.unwrap = Unwrapper{}
+	c.unwrap = Unwrapper{last: int64(timestamp), started: true}
 	c.base, c.offset, c.newest = int64(timestamp), at, 0
 	c.shift, c.synced, c.stepped, c.started = shift{}, false, false, true
 }

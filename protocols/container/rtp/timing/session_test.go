@@ -119,6 +119,18 @@ func TestEarlyReport(t *testing.T) {
 	if got := a.Time(100+4800, start.Add(70*time.Millisecond)); got != 100*time.Millisecond {
 		t.Errorf("audio at %v", got)
 	}
+
+	// Timestamps begin anywhere.
+	var high Session
+	a, v = high.Clock(48000), high.Clock(90000)
+	v.SenderReport(0xf0000000, ntp)
+	a.SenderReport(0x80000000, ntp)
+	if got := v.Time(0xf0000000, start); got != 0 {
+		t.Errorf("video at %v", got)
+	}
+	if got := a.Time(0x80000000+4800, start.Add(70*time.Millisecond)); got != 100*time.Millisecond {
+		t.Errorf("audio at %v", got)
+	}
 }
 
 // TestClockSet has the sender's NTP clock set in the middle: nothing may move.
