@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long anything may take before a test gives up.
-const testPatience = 20 * time.Second
+const testPatience = 10 * time.Second
 
 // fixture is a Service over a hub.
 type fixture struct {

@@ -19,9 +19,22 @@ import (
 // players alike (RFC 3550 6.2).
 const reportInterval = 5 * time.Second
 
+// publisher is what an intake needs of a hub.Publisher.
+type publisher interface {
+	ID() string
+	Context() context.Context
+	Expect(kinds ...media.Kind)
+	Announce(t *media.Track)
+	Write(p *media.Packet) error
+	Sent(n int)
+	Close(reason error)
+}
+
+var _ publisher = (*hub.Publisher)(nil)
+
 // intake puts what a publisher sends into the hub. It is for one goroutine.
 type intake struct {
-	pub     *hub.Publisher
+	pub     publisher
 	log     *slog.Logger
 	time    timing.Session
 	tracks  []*inTrack // by number of the media description; nil for those that are not taken

@@ -120,10 +120,11 @@ func (h *handler) Publish(ctx context.Context, r *Request, media []sdp.Media) (R
 	if err != nil {
 		return nil, errProtocol(wire.UnsupportedMediaType, "No Media That This Server Takes")
 	}
-	if in.pub, err = h.hub.Publish(ctx, hubSession(r, true)); err != nil {
+	pub, err := h.hub.Publish(ctx, hubSession(r, true))
+	if err != nil {
 		return nil, wireError(err)
 	}
-	in.log = h.log.With("stream", in.pub.Stream().Name(), "session", in.pub.ID())
+	in.pub, in.log = pub, h.log.With("stream", pub.Stream().Name(), "session", pub.ID())
 	return in, nil
 }
 
