@@ -31,8 +31,9 @@ func format() hub.Format[hub.Chunk] {
 type encoder struct {
 	mux    *mpegts.Muxer
 	tracks *media.Tracks
+	shown  media.Tracks // those of tracks that can be written
 	head   *hub.Head
-	left   bool // the publisher has left since the last packet
+	broken bool // the packets to come are another publisher's
 }
 
 // Encode makes one chunk of a packet. The tables are the chunk's head: a player
@@ -40,20 +41,20 @@ type encoder struct {
 func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	p := item.Packet
 	if p == nil {
-		e.left = e.left || item.Event == hub.EventUnpublish
+		e.broken = e.head != nil
 		return nil
 	}
 	if item.Tracks != e.tracks {
-		if err := e.mux.SetTracks(*item.Tracks); err != nil {
+		if err := e.setTracks(*item.Tracks); err != nil {
 			return err
 		}
 		e.tracks = item.Tracks
 	}
-	if e.left {
+	if e.broken {
 		e.mux.Discontinuity()
-		e.left = false
+		e.broken = false
 	}
-	if len(p.Payload) == 0 {
+	if len(p.Payload) == 0 || p.Track != e.shown.Get(p.Kind()) {
 		return nil
 	}
 	if e.mux.TablesDue(p) {
@@ -65,4 +66,17 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	}
 	emit(hub.Chunk{Head: e.head, Data: data, Kind: p.Kind()}, len(data))
 	return nil
+}
+
+// setTracks takes the tracks into force. Sound in a form of its codec that a
+// transport stream has no room for, as AAC with frames of 960 samples, is left out,
+// so that the picture plays.
+func (e *encoder) setTracks(ts media.Tracks) error {
+	err := e.mux.SetTracks(ts)
+	if err != nil && ts.Video != nil && ts.Audio != nil {
+		ts = ts.Without(media.Audio)
+		err = e.mux.SetTracks(ts)
+	}
+	e.shown = ts
+	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
+	"sluice/protocols/codec/nal"
 	"sluice/protocols/container/mpegts"
 	"sluice/server/hub"
 	"sluice/server/media"
@@ -286,6 +287,50 @@ func TestPublisherComesBack(t *testing.T) {
 		if got := player.d.Tracks().Audio.Codec; got != audio.Codec {
 			t.Errorf("the sound is %v, want %v", got, audio.Codec)
 		}
+	}
+}
+
+// TestSlowPlayer reads nothing for a while: it goes on at a key frame, told that
+// something is missing, and nothing of what it gets is torn.
+func TestSlowPlayer(t *testing.T) {
+	r := newRig(t)
+	r.publish(t, avc)
+	r.write(5, avc)
+	player := r.play(t, "")
+	player.expect(5)
+	big := bytes.Repeat([]byte{0x55}, 1<<20)
+	for range 60 {
+		at := time.Duration(r.next) * frameTime
+		p := &media.Packet{Track: avc, DTS: at, PTS: at, Key: r.next%10 == 0, Payload: nal.Join(append(picture(r.next)[4:], big...))}
+		if err := r.pub.Write(p); err != nil {
+			t.Fatal(err)
+		}
+		r.next += 5 // more than a second for each 6: the player is late soon
+	}
+	stop := r.writing(avc)
+	defer func() { stop() }()
+	for v := r.pub.Stream().Viewers()[0]; v.Info().Jumps == 0; {
+		player.next()
+	}
+	for n := range 100 {
+		if p := player.next(); len(p.Payload) < 300 {
+			t.Fatalf("picture %d has %d bytes", n, len(p.Payload))
+		}
+	}
+}
+
+// TestSoundThatDoesNotFit: AAC with frames of 960 samples has no form in ADTS; the
+// picture plays without it.
+func TestSoundThatDoesNotFit(t *testing.T) {
+	r := newRig(t)
+	short := &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x94}, SampleRate: 48000, Channels: 2}
+	r.publish(t, avc, short)
+	r.write(15, avc, short)
+	player := r.play(t, "")
+	defer r.writing(avc, short)()
+	player.expect(20)
+	if ts := player.d.Tracks(); ts.Video == nil || ts.Audio != nil {
+		t.Errorf("tracks %+v", ts)
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 // write them.
 func FuzzDemuxer(f *testing.F) {
 	for _, c := range pairs {
-		f.Add(mux(f, film(c.video, c.audio, 0, 12)), 1000)
+		f.Add(mux(f, film(c.video, c.audio, 0, 4)), 1000)
 	}
 	m := NewMuxer(MuxerConfig{})
 	var changing []byte
 	for _, c := range pairs {
-		changing = appendAll(f, m, changing, film(c.video, c.audio, 0, 3))
+		changing = appendAll(f, m, changing, film(c.video, c.audio, 0, 2))
 	}
 	f.Add(changing, 188)
 	var wide []byte
