@@ -148,10 +148,31 @@ func TestRecordsOfAllFormatsWhileLive(t *testing.T) {
 			t.Errorf("%s: %d pictures of %d, or others", format, len(list), len(pictures))
 		}
 	}
+	page := browse(t)
 	for _, d := range g.records().Finished {
 		if d.Format == "flv" || d.Format == "fmp4" {
 			checkRanges(t, g, d)
 		}
+		if d.Duration > 3 && (d.Format == "fmp4" || d.Format == "hls") {
+			checkBrowser(page, g.url(d)+"?token=p", d.Duration)
+		}
+	}
+}
+
+// checkBrowser has Chromium's <video> play a record and seek in it.
+func checkBrowser(b *chromium, url string, duration float64) {
+	b.t.Helper()
+	p := b.open(b.blank)
+	defer p.close()
+	got := eval[[]float64](p, fmt.Sprintf(`new Promise((done, failed) => {
+		const v = document.querySelector('video')
+		v.onerror = () => failed(new Error(v.error.message))
+		v.onloadeddata = () => { v.currentTime = 2.5 }
+		v.onseeked = () => v.requestVideoFrameCallback((_, frame) => done([v.duration, frame.mediaTime, frame.width]))
+		v.src = %q
+	})`, url))
+	if math.Abs(got[0]-duration) > 0.15 || got[1] < 2.3 || got[1] > 3.5 || got[2] != 640 {
+		b.t.Errorf("%s: Chromium shows %v s, after a seek to 2.5 s a picture of %v s, %v pixels wide", url, got[0], got[1], got[2])
 	}
 }
 
