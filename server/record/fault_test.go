@@ -252,10 +252,11 @@ func TestACrashInTheWrongMoment(t *testing.T) {
 	entry := func(change func(r *Record)) {
 		r := b.svc.Records()[0]
 		change(&r)
-		if err := b.svc.ledger.put(r); err != nil {
+		store := &storage{dir: dir}
+		defer store.close()
+		if err := newLedger(store).put(r); err != nil {
 			t.Fatal(err)
 		}
-		b.svc.store.close()
 	}
 	restart := func() {
 		run(t, cfg, nil, func(_ *testing.T, in *bench) {

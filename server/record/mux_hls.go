@@ -27,7 +27,8 @@ type hlsFolder struct {
 	tracks   media.Tracks
 	segments []m3u8.Segment // the last one is being written
 	start    time.Duration  // of the last one
-	done     int64          // bytes of those before it and of the playlist
+	done     int64          // bytes of those before it
+	list     int            // how many segments there are when the playlist is written next
 }
 
 func createHLS(s *storage, name string, ts media.Tracks) (muxer, error) {
@@ -66,8 +67,13 @@ func (m *hlsFolder) next(p *media.Packet, changed bool) error {
 		if err := m.closeSegment(p.DTS); err != nil {
 			return err
 		}
-		if err := m.playlist(m3u8.Event); err != nil {
-			return err
+		// The longer the playlist, the rarer it is written: recovery finds out what
+		// it does not say.
+		if n := len(m.segments); n >= m.list {
+			if err := writePlaylist(m.store, m.dir, m3u8.Event, m.segments); err != nil {
+				return err
+			}
+			m.list = n + 1 + n/16
 		}
 	}
 	uri := segmentName(len(m.segments))
@@ -85,15 +91,13 @@ func segmentName(i int) string { return fmt.Sprintf("%05d.ts", i) }
 // closeSegment ends the segment that is being written.
 func (m *hlsFolder) closeSegment(end time.Duration) error {
 	m.segments[len(m.segments)-1].Duration = max(end-m.start, 0)
-	if err := m.out.finish(); err != nil {
+	if err := errors.Join(m.out.flush(), m.out.f.Close()); err != nil {
 		return err
 	}
 	m.done += m.out.off
 	m.out = sink{buf: m.out.buf}
 	return nil
 }
-
-func (m *hlsFolder) playlist(t m3u8.Type) error { return writePlaylist(m.store, m.dir, t, m.segments) }
 
 // writePlaylist writes the playlist of whole segments.
 func writePlaylist(s *storage, dir string, t m3u8.Type, segments []m3u8.Segment) error {
@@ -128,10 +132,13 @@ func (m *hlsFolder) finish(end time.Duration) error {
 	if len(m.segments) == 0 {
 		return errNothing
 	}
+	if err := errors.Join(m.out.flush(), m.out.f.Sync()); err != nil {
+		return err
+	}
 	if err := m.closeSegment(end); err != nil {
 		return err
 	}
-	return m.playlist(m3u8.VOD)
+	return writePlaylist(m.store, m.dir, m3u8.VOD, m.segments)
 }
 
 // recoverHLS closes the playlist over all segments, of which the last may be cut.

@@ -86,7 +86,9 @@ func start(cfg Config, h *hub.Hub, log *slog.Logger, store *storage) (*Service, 
 
 // Stop finishes all records.
 func (s *Service) Stop(ctx context.Context) error {
+	s.mu.Lock() // no job begins between this and the wait for all
 	s.cancel(ErrClosing)
+	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -36,15 +36,19 @@ type storage struct {
 	// wrap lets tests stand between a muxer and its file.
 	wrap func(name string, f file) file
 
-	mu   sync.Mutex
-	root *os.Root
+	mu     sync.Mutex
+	root   *os.Root
+	closed bool
 }
 
 // open makes the folder where it is missing. It can be called again after an error.
 func (s *storage) open() (*os.Root, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.root != nil {
+	switch {
+	case s.closed:
+		return nil, ErrClosing
+	case s.root != nil:
 		return s.root, nil
 	}
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
@@ -61,9 +65,8 @@ func (s *storage) open() (*os.Root, error) {
 func (s *storage) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.root != nil {
+	if s.closed = true; s.root != nil {
 		_ = s.root.Close()
-		s.root = nil
 	}
 }
 
