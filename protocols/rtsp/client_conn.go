@@ -36,7 +36,8 @@ type clientConn struct {
 	links   []*link // of the media that are set up
 	early   []wire.Item
 
-	writing sync.Mutex // guards writes to nc, once media runs
+	writing sync.Mutex // guards writes to nc, once media runs, and joined
+	joined  []byte     // scratch
 }
 
 func newClientConn(ctx context.Context, c *Client, t clientTarget, nc net.Conn) *clientConn {

@@ -209,7 +209,9 @@ func TestLATMConfig(t *testing.T) {
 		{"three access units", bitsOf("0 1 000010 0000 000", latmASC, latmEnd), media.Track{Config: unhex("1210"), SampleRate: 44100, Channels: 2}, 3},
 		{
 			"SBR that is not there, behind the configuration, and nothing more, as GStreamer sends it",
-			"40002320adca00", media.Track{Config: unhex("119056e500"), SampleRate: 48000, Channels: 2}, 1,
+			"40002320adca00",
+			media.Track{Config: unhex("119056e500"), SampleRate: 48000, Channels: 2},
+			1,
 		},
 		{"SBR", bitsOf(latmStart, latmASCSBR, latmEnd), media.Track{Config: unhex(asc(latmASCSBR)), SampleRate: 48000, Channels: 1}, 1},
 		{"other data", bitsOf(latmStart, latmASC, "000 11111111 1 1 00000001 0 00000000 1 10101010"), media.Track{Config: unhex("1210"), SampleRate: 44100, Channels: 2}, 1},
