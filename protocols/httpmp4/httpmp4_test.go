@@ -66,7 +66,7 @@ func (s *script) packet(track *media.Track, at int) {
 }
 
 // fragments reads the chunks as one line each: the head's number, and each
-// sample as its kind's letter and its time.
+// sample as its kind's letter and when it is shown.
 func (s *script) fragments() string {
 	s.t.Helper()
 	var b strings.Builder
@@ -88,7 +88,7 @@ func (s *script) fragments() string {
 		}
 		b.WriteByte(byte('0' + len(heads)))
 		for _, sample := range f.Samples {
-			b.WriteString(" " + sample.Packet.Kind().String()[:1] + sample.Packet.DTS.Round(time.Millisecond).String())
+			b.WriteString(" " + sample.Packet.Kind().String()[:1] + sample.Packet.PTS.Round(time.Millisecond).String())
 		}
 		b.WriteByte('\n')
 	}
@@ -107,7 +107,7 @@ func TestEncoder(t *testing.T) {
 			s.packet(aac, 1)
 			s.packet(aac, 22)
 			s.packet(avc, 40)
-		}, "1 v0s\n1 a1ms a22ms v40ms\n"},
+		}, "1 v0s\n1 v40ms a1ms a22ms\n"},
 		{"sound alone", func(s *script) {
 			s.use(aac)
 			s.packet(aac, 0)
@@ -130,14 +130,14 @@ func TestEncoder(t *testing.T) {
 			s.packet(avc, 33)
 			s.packet(&again, 34)
 			s.packet(avc, 66)
-		}, "1 v0s\n1 a1ms\n1 v33ms\n1 a34ms v66ms\n"},
+		}, "1 v0s\n1 a1ms\n1 v33ms\n1 v66ms a34ms\n"},
 		{"the picture's form changes", func(s *script) {
 			s.use(avc, aac)
 			s.packet(avc, 0)
 			s.packet(aac, 1)
 			s.use(avc2, aac)
 			s.packet(avc2, 40)
-		}, "1 v0s\n2 a1ms v40ms\n"},
+		}, "1 v0s\n2 v40ms a1ms\n"},
 		{"the sound's form changes", func(s *script) {
 			s.use(avc, aac)
 			s.packet(avc, 0)
@@ -145,7 +145,7 @@ func TestEncoder(t *testing.T) {
 			s.use(avc, aac2)
 			s.packet(aac2, 22)
 			s.packet(avc, 40)
-		}, "1 v0s\n2 a22ms v40ms\n"},
+		}, "1 v0s\n2 v40ms a22ms\n"},
 		{"script data", func(s *script) {
 			s.use(avc)
 			s.packet(&media.Track{Codec: media.Script}, 0)
@@ -251,8 +251,8 @@ func check(t *testing.T, b []byte) {
 			if p.Kind() == media.Video {
 				want = &picture
 			}
-			if got := int(p.Payload[4]); got != *want || p.DTS != time.Duration(got)*40*time.Millisecond || p.Key != (got == 95 && p.Kind() == media.Video) {
-				t.Errorf("%v %d at %v, key %v; want %d", p.Kind(), got, p.DTS, p.Key, *want)
+			if got := int(p.Payload[4]); got != *want || p.PTS != time.Duration(got)*40*time.Millisecond || p.Key != (got == 95 && p.Kind() == media.Video) {
+				t.Errorf("%v %d at %v, key %v; want %d", p.Kind(), got, p.PTS, p.Key, *want)
 			}
 			*want++
 		}

@@ -162,3 +162,27 @@ func TestMP4Change(t *testing.T) {
 		t.Errorf("ffmpeg found errors")
 	}
 }
+
+// TestMP4BrowserToBrowser publishes from one page by WHIP and plays in another by
+// Media Source Extensions: Opus stays Opus, and VP9 and AV1 go as well as H264.
+func TestMP4BrowserToBrowser(t *testing.T) {
+	g := start(t)
+	b := browse(t)
+	for codec, name := range map[string]string{"H264": "avc1.", "VP9": "vp09.", "AV1": "av01."} {
+		t.Run(codec, func(t *testing.T) {
+			g, b := g.in(t), b.in(t)
+			stream := "live/mp4" + codec
+			b.open(b.blank).whip(g, stream, "video: '"+codec+"'")
+			g.live(stream, 2)
+			p := b.open(b.blank)
+			p.run(mseScript)
+			p.run(fmt.Sprintf("e2e.mse('ws://%s/%s.mp4')", g.http, stream))
+			p.moves()
+			p.until("sound is decoded", "document.querySelector('video').webkitAudioDecodedByteCount > 0")
+			types := eval[[]string](p, "e2e.player.types")
+			if !strings.Contains(types[0], name) || !strings.HasSuffix(types[0], `,opus"`) {
+				t.Errorf("media type %q", types)
+			}
+		})
+	}
+}

@@ -13,17 +13,26 @@ import (
 const (
 	// firstPicture is how long a picture lasts of which nothing is known.
 	firstPicture = time.Second / 30
-	// longestPicture is how far the interval before is believed: after a
-	// stand-still pictures usually follow at the old rate.
+	// longestPicture bounds the time that a picture is said to last.
 	longestPicture = time.Second
+	// shortestPicture keeps decode times rising where a stream's do not.
+	shortestPicture = time.Millisecond
 )
 
-// Durations gives each packet a duration as soon as it is there, by estimate:
-// sound by what its frame holds, a picture by the interval before it. It serves
-// live players, who want no packet to wait for the next: the next fragment's
-// tfdt sets right what the estimate got wrong. The zero value is ready.
+// Durations gives each packet a duration as soon as it is there. It serves live
+// players, who want no packet to wait for the next. The zero value is ready.
+//
+// Sound lasts as long as what its frame holds. A picture's duration is known
+// only when the next has come, but an estimate will not do: a Media Source that
+// finds a picture further from the one before than twice what that was said to
+// last drops all up to the next key frame (W3C Media Source Extensions,
+// Coded Frame Processing). So decode times are moved instead: a picture's begins
+// where the one before was, and lasts until its own. Decode times lie one picture
+// early and are exactly as far apart as the durations say; presentation times
+// stay what they are.
 type Durations struct {
 	lanes [2]lane
+	next  time.Duration // decode time of the next picture
 }
 
 // lane is what is known of one track.
@@ -35,16 +44,31 @@ type lane struct {
 	nominal  time.Duration // of a frame, where the configuration tells
 }
 
-// Sample returns the packet with its estimated duration. Give it all packets of
-// a stream in their order; script data lasts for nothing.
+// Sample returns the packet with its duration; of a picture it is a copy with
+// another DTS. Give it all packets of a stream in their order; script data lasts
+// for nothing.
 func (d *Durations) Sample(p *media.Packet) Sample {
 	id := TrackID(p.Kind())
 	if id == 0 {
 		return Sample{Packet: p}
 	}
 	l := &d.lanes[id-1]
+	if p.Kind() == media.Video {
+		return d.picture(p, l)
+	}
 	l.see(p)
 	return Sample{Packet: p, Duration: l.estimate(p)}
+}
+
+func (d *Durations) picture(p *media.Packet, l *lane) Sample {
+	if !l.begun {
+		l.begun, d.next = true, max(0, p.DTS-firstPicture)
+	}
+	moved := *p
+	moved.DTS = d.next
+	s := Sample{Packet: &moved, Duration: min(max(p.DTS-d.next, shortestPicture), longestPicture)}
+	d.next += s.Duration
+	return s
 }
 
 // see takes note of a packet.

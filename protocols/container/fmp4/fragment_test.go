@@ -183,7 +183,7 @@ func TestNoDrift(t *testing.T) {
 	}
 }
 
-func TestDurations(t *testing.T) {
+func TestSoundDurations(t *testing.T) {
 	opus := &media.Track{Codec: media.Opus, SampleRate: 48000, Channels: 2}
 	mp3 := &media.Track{Codec: media.MP3, SampleRate: 44100, Channels: 2}
 	ac3 := &media.Track{Codec: media.AC3, SampleRate: 48000, Channels: 2}
@@ -199,11 +199,6 @@ func TestDurations(t *testing.T) {
 		packet *media.Packet
 		want   time.Duration
 	}{
-		{at(picture, 0, 0, 1), firstPicture},
-		{at(picture, 40*ms, 40*ms, 1), 40 * ms},
-		{at(picture, 3*time.Second, 3*time.Second, 1), 40 * ms}, // a stand-still is no rate
-		{at(picture, 3*time.Second, 3*time.Second, 1), 40 * ms},
-		{at(picture, 3020*ms, 3020*ms, 1), 20 * ms},
 		{at(sound, 0, 0, 1), media.FromClock(1024, 44100)},
 		{at(sound, 21*ms, 21*ms, 1), media.FromClock(1024, 44100)},
 		{packet(opus, 40*ms, "\xfc"), 20 * ms},
@@ -218,6 +213,34 @@ func TestDurations(t *testing.T) {
 		if got := d.Sample(c.packet); got.Duration != c.want || got.Packet != c.packet {
 			t.Errorf("packet %d lasts %v, want %v", i, got.Duration, c.want)
 		}
+	}
+}
+
+// TestPictureDurations moves decode times so that each picture ends where the
+// next begins, whatever the rate.
+func TestPictureDurations(t *testing.T) {
+	var d Durations
+	for i, c := range []struct{ dts, pts, want, lasts time.Duration }{
+		{0, 80 * ms, 0, ms},
+		{40 * ms, 40 * ms, ms, 39 * ms},
+		{80 * ms, 160 * ms, 40 * ms, 40 * ms},
+		{380 * ms, 380 * ms, 80 * ms, 300 * ms},
+		{380 * ms, 380 * ms, 380 * ms, ms},
+		{400 * ms, 400 * ms, 381 * ms, 19 * ms},
+		{2900 * ms, 2900 * ms, 400 * ms, time.Second}, // a stand-still, caught up with later
+		{2940 * ms, 2940 * ms, 1400 * ms, time.Second},
+		{2980 * ms, 2980 * ms, 2400 * ms, 580 * ms},
+		{3020 * ms, 3020 * ms, 2980 * ms, 40 * ms},
+	} {
+		p := key(at(picture, c.dts, c.pts, byte(i)))
+		s := d.Sample(p)
+		if s.Packet.DTS != c.want || s.Packet.PTS != c.pts || s.Duration != c.lasts || !s.Packet.Key || p.DTS != c.dts {
+			t.Errorf("picture %d at %v to %v, shown at %v; want %v, %v", i, s.Packet.DTS, s.Packet.DTS+s.Duration, s.Packet.PTS, c.want, c.lasts)
+		}
+	}
+	var late Durations
+	if s := late.Sample(at(picture, time.Hour, time.Hour, 1)); s.Packet.DTS != time.Hour-firstPicture || s.Duration != firstPicture {
+		t.Errorf("a late first picture is at %v for %v", s.Packet.DTS, s.Duration)
 	}
 }
 
