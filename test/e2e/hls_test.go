@@ -1,21 +1,11 @@
 package e2e
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
-	"crypto/sha512"
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
@@ -109,10 +99,10 @@ var hlsPlayers = map[string]string{
 // TestHLSBrowser: Chromium's own player and hls.js play both forms from the
 // stream's first second, and go on when the publisher was killed and is back.
 func TestHLSBrowser(t *testing.T) {
-	library := hlsJS(t)
+	script := hlsLibrary.read(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
-		_, _ = w.Write(library)
+		_, _ = w.Write(script)
 	}))
 	defer server.Close()
 	g := start(t)
@@ -175,50 +165,5 @@ func TestHLSBrowser(t *testing.T) {
 	playing("after the break")
 	if players := len(g.stream("live/a").Viewers) - 2; players != len(pages) {
 		t.Errorf("%d sessions for %d players", players, len(pages))
-	}
-}
-
-const (
-	hlsPackage = "hls.js@1.7.4"
-	// hlsIntegrity is the package's SHA-512, as npm's lock files have it.
-	hlsIntegrity = "3GlxGdPvT2YHvQYOt+yOzT/DEior/qJVNIylHA77kgeoBTdQQqi70GwefNEUmHQeNGyjC8U62+bruqW/Tpm+tg=="
-)
-
-// hlsJS returns hls.js, which npm fetches the first time.
-func hlsJS(t *testing.T) []byte {
-	t.Helper()
-	dir := "../../.cache/hls.js"
-	name := filepath.Join(dir, strings.ReplaceAll(hlsPackage, "@", "-")+".tgz")
-	if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.Command("npm", "pack", "--silent", "--pack-destination", dir, hlsPackage).CombinedOutput(); err != nil {
-			t.Fatalf("npm pack %s: %v\n%s", hlsPackage, err, out)
-		}
-	}
-	packed, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sum := sha512.Sum512(packed); base64.StdEncoding.EncodeToString(sum[:]) != hlsIntegrity {
-		t.Fatalf("%s is not the pinned package", name)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for files := tar.NewReader(z); ; {
-		f, err := files.Next()
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if f.Name == "package/dist/hls.min.js" {
-			b, err := io.ReadAll(files)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return b
-		}
 	}
 }

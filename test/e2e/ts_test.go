@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -184,17 +185,57 @@ func checkUnits(t *testing.T, b []byte) {
 	}
 }
 
-// TestTSInBrowser plays MPEG-TS by Media Source Extensions, as far as Chromium
-// takes it.
+// TestTSInBrowser plays MPEG-TS as pages do: by Media Source Extensions as
+// Chromium takes it, and by mpegts.js over fetch and over a WebSocket. It goes on
+// when the publisher was killed and is back.
 func TestTSInBrowser(t *testing.T) {
+	script := mpegtsLibrary.read(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = w.Write(script)
+	}))
+	defer server.Close()
 	g := start(t)
-	loop(t, zerolatency.make(t, "10"), "rtmp://"+g.rtmp+"/live/ts")
+	file := bframes.make(t, "10")
+	publisher := loop(t, file, "rtmp://"+g.rtmp+"/live/ts")
 	g.live("live/ts", 2)
 	b := browse(t)
-	p := b.open(b.blank)
-	p.run(mseScript)
-	p.run(fmt.Sprintf(`e2e.mse('http://%s/live/ts.ts', 'video/mp2t; codecs="avc1.42c01e,mp4a.40.2"')`, g.http))
-	p.run("e2e.listen()")
-	p.moves()
-	p.hears(880)
+	pages := map[string]*tab{}
+	for name, play := range map[string]string{
+		"Media Source Extensions":  fmt.Sprintf(`e2e.mse('http://%s/live/ts.ts', 'video/mp2t; codecs="avc1.640029,mp4a.40.2"')`, g.http),
+		"mpegts.js":                fmt.Sprintf("e2e.mpegts('http://%s/live/ts.ts')", g.http),
+		"mpegts.js over WebSocket": fmt.Sprintf("e2e.mpegts('ws://%s/live/ts.ts')", g.http),
+	} {
+		p := b.open(b.blank)
+		defer p.close()
+		p.run(mseScript)
+		p.run(fmt.Sprintf(`new Promise((ok, no) => {
+			e2e.mpegts = (url) => {
+				window.player = mpegts.createPlayer({type: 'mpegts', isLive: true, url}, {liveBufferLatencyChasing: true});
+				player.on(mpegts.Events.ERROR, (...e) => console.log('mpegts.js', JSON.stringify(e)));
+				player.attachMediaElement(document.querySelector('video'));
+				player.load();
+				player.play();
+			};
+			const s = document.createElement('script');
+			s.src = %q; s.onload = ok; s.onerror = no;
+			document.head.append(s);
+		})`, server.URL))
+		p.run(play)
+		p.run("e2e.listen()")
+		pages[name] = p
+	}
+	playing := func() {
+		for name, p := range pages {
+			t.Log(name)
+			p.moves()
+			p.hears(880)
+		}
+	}
+	playing()
+	publisher.kill()
+	g.until("the publisher has gone", func() bool { return !g.stream("live/ts").Live })
+	loop(t, file, "rtmp://"+g.rtmp+"/live/ts")
+	g.live("live/ts", 2)
+	playing()
 }
