@@ -1,6 +1,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -23,6 +24,7 @@ type flvFile struct {
 	tracks   media.Tracks // as announced in the file
 	metadata []byte
 	keys     []flv.KeyFrame
+	start    []byte // scratch for the start of a tag's body
 }
 
 func createFLV(s *storage, name string, ts media.Tracks) (muxer, error) {
@@ -76,11 +78,18 @@ func (m *flvFile) write(p *media.Packet) error {
 	if p.Kind() == media.Video && p.Key {
 		m.keys = append(m.keys, flv.KeyFrame{Time: p.DTS, Position: m.out.off + int64(len(b))})
 	}
-	tag, err := flvForm.Tag(p)
+	start, err := flvForm.AppendHeader(m.start[:0], p)
 	if err != nil {
 		return err
 	}
-	return m.out.added(append(b, tag...))
+	m.start = start
+	size := len(start) + len(p.Payload)
+	if size > flv.MaxBody {
+		return fmt.Errorf("flv: a packet of %d bytes is too large for a tag", size)
+	}
+	b = flv.AppendTagHeader(b, flv.TypeOf(p.Kind()), flvForm.Timestamp(p), size)
+	b = append(append(b, start...), p.Payload...)
+	return m.out.added(binary.BigEndian.AppendUint32(b, uint32(flv.TagHeaderSize+size))) //nolint:gosec // at most MaxBody
 }
 
 func (m *flvFile) flush() error { return m.out.flush() }
