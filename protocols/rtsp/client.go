@@ -130,7 +130,7 @@ func (c *Client) connect(ctx context.Context, raw string, begin func(*clientConn
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("rtsp: %s: gave up after %d redirects", t.url, maxHops)
+	return nil, fmt.Errorf("rtsp: %s: gave up after %d redirects", redactURL(t.url), maxHops)
 }
 
 // isHangup reports whether the server has closed the connection.

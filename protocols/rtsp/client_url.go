@@ -77,15 +77,22 @@ func (t clientTarget) redirected(location string) (clientTarget, error) {
 	return next, nil
 }
 
-// redactURL drops what may be secret in a URL, for errors and logs.
+// redactURL drops what may be secret in a URL, for errors.
 func redactURL(raw string) string {
-	raw, _, _ = strings.Cut(raw, "?")
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {
-		return raw
+		return "..."
 	}
-	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
-		rest = rest[i+1:]
+	end := strings.IndexByte(rest, '/')
+	if end < 0 {
+		end = len(rest)
 	}
-	return scheme + "://" + rest
+	authority, path := rest[:end], rest[end:]
+	at := strings.LastIndexByte(authority, '@')
+	path, _, _ = strings.Cut(path, "?")
+	if strings.ContainsRune(authority[:at+1], '?') || (at < 0 && strings.ContainsRune(path, '@')) {
+		return scheme + "://..." // it may be a password that has these characters
+	}
+	authority, _, _ = strings.Cut(authority[at+1:], "?")
+	return scheme + "://" + authority + path
 }
