@@ -72,7 +72,7 @@ func (c *conn) respond(r *wire.Response) error {
 	defer c.mu.Unlock()
 	c.buf = r.Append(c.buf[:0])
 	if c.websocket {
-		whole := appendMessageHead(make([]byte, 0, maxMessageHead+len(c.buf)), opBinary, len(c.buf))
+		whole := appendMessageHead(nil, opBinary, len(c.buf))
 		return c.write(net.Buffers{append(whole, c.buf...)})
 	}
 	return c.write(net.Buffers{c.buf})

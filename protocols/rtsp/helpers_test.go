@@ -221,6 +221,7 @@ func (c *rawClient) ended() {
 			if !errors.Is(err, io.EOF) {
 				c.t.Errorf("the connection ended with %v", err)
 			}
+			c.conn.Close()
 			return
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// maxMessageHead is the longest header of a WebSocket message of less than 64
-// KiB without a mask.
+// maxMessageHead is the longest header of a WebSocket message without a mask
+// that carries an RTP packet, which is less than 64 KiB.
 const maxMessageHead = 4
 
 // WebSocket opcodes (RFC 6455 5.2).
@@ -20,16 +20,21 @@ const (
 )
 
 // appendMessageHead appends the header of a final, unmasked WebSocket message
-// of size bytes, less than 64 KiB (RFC 6455 5.2).
+// of size bytes (RFC 6455 5.2).
 func appendMessageHead(dst []byte, opcode byte, size int) []byte {
 	const final = 0x80
-	if size < 126 {
+	switch {
+	case size < 126:
 		return append(dst, final|opcode, byte(size))
+	case size < 1<<16:
+		return binary.BigEndian.AppendUint16(append(dst, final|opcode, 126), uint16(size))
+	default:
+		return binary.BigEndian.AppendUint64(append(dst, final|opcode, 127), uint64(size))
 	}
-	return binary.BigEndian.AppendUint16(append(dst, final|opcode, 126), uint16(size))
 }
 
-// messageHead returns the size of the header that b begins with.
+// messageHead returns the size of the header that b begins with, which is that
+// of an RTP packet.
 func messageHead(b []byte) int {
 	if b[1] < 126 {
 		return 2

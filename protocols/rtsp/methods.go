@@ -118,6 +118,9 @@ func (c *serverConn) newSession(path, token string) *session {
 	return s
 }
 
+// maxLinks bounds the tracks of one session, each of which may take ports.
+const maxLinks = 8
+
 // setup answers SETUP (RFC 2326 10.4).
 func (c *serverConn) setup(req *wire.Request) (*wire.Response, error) {
 	s := c.session
@@ -135,11 +138,14 @@ func (c *serverConn) setup(req *wire.Request) (*wire.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	s = c.session
+	if len(s.links) == maxLinks {
+		return nil, errProtocol(wire.NotEnoughBandwidth, "Too Many Tracks In One Session")
+	}
 	l, t, err := c.negotiate(r, track)
 	if err != nil {
 		return nil, err
 	}
-	s = c.session
 	s.drop(track)
 	s.links, s.lower = append(s.links, l), t.Lower
 	if s.id == "" {

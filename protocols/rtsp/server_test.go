@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"sluice/protocols/rtsp/wire"
 	"sluice/server/auth"
 	"sluice/server/hub"
+	"sluice/server/media"
 )
 
 const tcp01 = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
@@ -401,6 +403,44 @@ func TestPublisherComesBack(t *testing.T) {
 	}
 }
 
+// TestStuckPlayer: one that takes nothing is ended, and others see nothing of it.
+func TestStuckPlayer(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) { c.WriteTimeout = 300 * time.Millisecond })
+	pub := f.publishHub(t, "live/test", testTracks().Media()...)
+	stuck := make(chan struct{})
+	live(t, pub)
+	c, _ := f.playTCP(t, "live/test")
+	good, _ := f.playTCP(t, "live/test")
+	go func() {
+		defer close(stuck)
+		ts := testTracks()
+		for i := 0; len(f.hub.Find("live/test").Viewers()) == 2 && i < 4000; i++ {
+			at := time.Duration(i) * time.Millisecond
+			_ = pub.Write(&media.Packet{Track: ts.Video, DTS: at, PTS: at, Key: i%10 == 0, Payload: vp8Picture(i%10 == 0, 100_000)})
+			<-time.After(time.Millisecond)
+		}
+	}()
+	for range 200 {
+		good.packet()
+	}
+	reading := make(chan struct{})
+	go func() { // takes all, so that only the other one is stuck
+		defer close(reading)
+		for {
+			if _, err := good.frame(); err != nil {
+				return
+			}
+		}
+	}()
+	<-stuck
+	if n := len(f.hub.Find("live/test").Viewers()); n != 1 {
+		t.Errorf("%d viewers are left", n)
+	}
+	good.conn.Close()
+	<-reading
+	c.conn.Close()
+}
+
 // TestShutdown ends what goes on.
 func TestShutdown(t *testing.T) {
 	f := startService(t, auth.Config{})
@@ -425,4 +465,51 @@ func TestShutdown(t *testing.T) {
 	} else if errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
+}
+
+// FuzzServer feeds a connection with anything.
+func FuzzServer(f *testing.F) {
+	for _, s := range []string{
+		"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n",
+		"DESCRIBE rtsp://x/live/on RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n" +
+			"SETUP rtsp://x/live/on/trackID=1 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n\r\n" +
+			"PLAY rtsp://x/live/on RTSP/1.0\r\nCSeq: 3\r\n\r\n$\x01\x00\x04abcd" +
+			"PAUSE rtsp://x/live/on RTSP/1.0\r\nCSeq: 4\r\n\r\nTEARDOWN rtsp://x/live/on RTSP/1.0\r\nCSeq: 5\r\n\r\n",
+		"ANNOUNCE rtsp://x/live/new RTSP/1.0\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nContent-Length: 20\r\n\r\nm=audio 0 RTP/AVP 8\n" +
+			"SETUP rtsp://x/live/new RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;mode=record\r\n\r\n" +
+			"RECORD rtsp://x/live/new RTSP/1.0\r\nCSeq: 3\r\n\r\n$\x00\x00\x10\x80\x08\x00\x01\x00\x00\x00\x00\x00\x00\x00\x07abcd$\x01\x00\x04abcd",
+	} {
+		f.Add([]byte(s))
+	}
+	cfg := DefaultConfig()
+	cfg.DescribeWait = time.Millisecond
+	h := hub.New(hub.DefaultConfig(), hub.Options{})
+	f.Cleanup(h.Close)
+	ts := media.Tracks{Audio: testTracks().Audio}
+	pub, err := h.Publish(context.Background(), hub.Session{Stream: "live/on"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { pub.Close(nil) })
+	pub.Expect(media.Audio)
+	write(f, pub, ts, 0, 10)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s := &Server{Handler: &handler{cfg: cfg, hub: h, log: slog.New(slog.DiscardHandler)}, Options: cfg.options()}
+		s.Options.FirstPort = 0
+		near, far := net.Pipe()
+		s.accept(far)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.Copy(io.Discard, near)
+		}()
+		_, _ = near.Write(b)
+		near.Close()
+		<-done
+		ctx, cancel := context.WithTimeout(t.Context(), testPatience)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			t.Errorf("the connection does not end: %v", err)
+		}
+	})
 }
