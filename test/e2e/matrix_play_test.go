@@ -63,7 +63,7 @@ var progress = regexp.MustCompile(`(?m)^[a-z_0-9]+=.*\n?`)
 
 // harmless is what ffmpeg 5.1 says of every HLS stream whose header comes again
 // after a discontinuity.
-var harmless = regexp.MustCompile(`(?m)^.*Found duplicated MOOV Atom. Skipped it\n?`)
+var harmless = regexp.MustCompile(`(?m)^.*Found duplicated MOOV Atom. Skipped it(\n +Last message repeated \d+ times)?\n?`)
 
 // playRTSP plays with ffmpeg, which decodes at once. It finds no
 // decoding times in RTP, without which it can't write B pictures into a file. When

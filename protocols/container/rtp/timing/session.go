@@ -35,7 +35,8 @@ const (
 //
 // Until sender reports come, each track is placed by the arrival of its first
 // packet. The first report ties the time line to the sender's NTP clock; each
-// further track moves to where its own reports say.
+// further track moves to where its own reports say, and begins there where one
+// came before its first packet: that may be before zero.
 type Session struct {
 	started bool
 	origin  time.Time // arrival of the first packet
@@ -52,6 +53,7 @@ type Clock struct {
 
 	unwrap  Unwrapper
 	started bool
+	placed  bool          // a place was handed out
 	base    int64         // the timestamp at offset
 	offset  time.Duration // of base on the time line, by arrival
 	arrival time.Time     // of the last packet
@@ -93,7 +95,7 @@ func (c *Clock) Time(timestamp uint32, arrival time.Time) time.Duration {
 	m := media.FromClock(c.unwrap.Unwrap(timestamp)-c.base, c.rate)
 	c.newest = max(c.newest, m)
 	t := c.offset + m + c.shift.at(m)
-	c.reached = max(c.reached, t)
+	c.reached, c.placed = max(c.reached, t), true
 	return t
 }
 
@@ -126,7 +128,10 @@ func (c *Clock) SenderReport(timestamp uint32, ntp uint64) {
 		return
 	}
 	c.stepped = false
-	if wrong > deadBand || wrong < -deadBand {
+	switch {
+	case !c.placed:
+		c.offset += wrong // nothing has to be kept in step with
+	case wrong > deadBand, wrong < -deadBand:
 		c.correct(wrong)
 	}
 	c.synced = true

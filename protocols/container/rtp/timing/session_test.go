@@ -131,6 +131,15 @@ func TestEarlyReport(t *testing.T) {
 	if got := a.Time(0x80000000+4800, start.Add(70*time.Millisecond)); got != 100*time.Millisecond {
 		t.Errorf("audio at %v", got)
 	}
+	// Tracks that arrive late begin at their place too, and do not slide there.
+	late := s.Clock(8000)
+	late.SenderReport(0, ntp)
+	for i := range 5 {
+		d := time.Duration(i)*20*time.Millisecond - 40*time.Millisecond
+		if got := late.Time(uint32(int32(d.Milliseconds()*8)), start.Add(d+900*time.Millisecond)); got != d {
+			t.Errorf("the late track is at %v, want %v", got, d)
+		}
+	}
 }
 
 // TestClockSet has the sender's NTP clock set in the middle: nothing may move.
