@@ -408,49 +408,66 @@ func TestTimeline(t *testing.T) {
 	type step struct {
 		track   *media.Track
 		in, out time.Duration
-		cts     time.Duration // besides 7 ms
+		cts     time.Duration // besides 7 ms, before
+		delay   time.Duration // and after: the time at which it is shown stays
 	}
+	const none = -1 // is left out
 	for _, c := range []struct {
 		name  string
 		steps []step
 	}{
-		{"starts at zero", []step{{h264, ms(5000), 0, 0}, {aac, ms(5020), ms(20), 0}, {h264, ms(5040), ms(40), 0}}},
+		{"starts at zero", []step{{h264, ms(5000), 0, 0, 0}, {aac, ms(5020), ms(20), 0, 0}, {h264, ms(5040), ms(40), 0, 0}}},
 		{"loop of a file", []step{
-			{h264, 0, 0, 0},
-			{aac, ms(10), ms(10), 0},
-			{h264, ms(8000), ms(8000), 0},
-			{aac, ms(8010), ms(8010), 0},
-			{h264, 0, ms(8043), 0},
-			{aac, ms(10), ms(8053), 0},
-			{h264, ms(40), ms(8083), 0},
+			{h264, 0, 0, 0, 0},
+			{aac, ms(10), ms(10), 0, 0},
+			{h264, ms(8000), ms(8000), 0, 0},
+			{aac, ms(8010), ms(8010), 0, 0},
+			{h264, 0, ms(8043), 0, 0},
+			{aac, ms(10), ms(8053), 0, 0},
+			{h264, ms(40), ms(8083), 0, 0},
 		}},
 		{"one track leaps first", []step{
-			{h264, 0, 0, 0},
-			{aac, 0, 0, 0},
-			{h264, ms(60000), ms(33), 0},
-			{aac, ms(20), ms(20), 0},
-			{aac, ms(60010), ms(43), 0},
-			{h264, ms(60040), ms(73), 0},
+			{h264, 0, 0, 0, 0},
+			{aac, 0, 0, 0, 0},
+			{h264, ms(60000), ms(33), 0, 0},
+			{aac, ms(20), ms(20), 0, 0},
+			{aac, ms(60010), ms(43), 0, 0},
+			{h264, ms(60040), ms(73), 0, 0},
 		}},
-		{"loosely interleaved", []step{{h264, 0, 0, 0}, {h264, ms(3000), ms(3000), 0}, {aac, ms(20), ms(20), 0}, {aac, ms(40), ms(40), 0}}},
+		{"loosely interleaved", []step{{h264, 0, 0, 0, 0}, {h264, ms(3000), ms(3000), 0, 0}, {aac, ms(20), ms(20), 0, 0}, {aac, ms(40), ms(40), 0, 0}}},
 		{"loop of a file with B pictures", []step{
-			{h264, 0, 0, 0},
-			{aac, ms(8000), ms(8000), 0},
-			{h264, ms(8040), ms(8040), ms(160)}, // its B pictures never come
-			{h264, 0, ms(8233), 0},
-			{aac, 0, ms(8233), 0},
-			{h264, ms(40), ms(8273), ms(160)},
+			{h264, 0, 0, 0, 0},
+			{aac, ms(8000), ms(8000), 0, 0},
+			{h264, ms(8040), ms(8040), ms(160), 0}, // its B pictures never come
+			{h264, 0, ms(8233), 0, 0},
+			{aac, 0, ms(8233), 0, 0},
+			{h264, ms(40), ms(8273), ms(160), 0},
 		}},
-		{"a little backwards", []step{{h264, 0, 0, 0}, {h264, ms(100), ms(100), 0}, {h264, ms(90), ms(100), 0}, {h264, ms(140), ms(140), 0}}},
+		{"a little backwards", []step{{h264, 0, 0, 0, 0}, {h264, ms(100), ms(100), 0, 0}, {h264, ms(90), ms(100), 0, -ms(7)}, {h264, ms(140), ms(140), 0, 0}}},
+		{"sound before the first picture", []step{
+			{h264, ms(100), 0, 0, 0},
+			{aac, ms(50), none, 0, 0},
+			{aac, ms(70), none, 0, 0},
+			{aac, ms(100), 0, 0, 0},
+			{aac, ms(90), 0, 0, -ms(7)},
+		}},
+		{"pictures are decoded before the first sound", []step{
+			{aac, ms(100), 0, 0, 0},
+			{h264, ms(20), 0, ms(80), -ms(80)},
+			{h264, ms(60), 0, ms(200), -ms(40)},
+			{h264, ms(140), ms(40), 0, 0},
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var line timeline
 			line.restart(c.steps[0].in, ms(7))
 			for i, s := range c.steps {
 				p := &media.Packet{Track: s.track, DTS: s.in, PTS: s.in + ms(7) + s.cts}
-				line.place(p)
-				if p.DTS != s.out || p.PTS != s.out+ms(7)+s.cts {
-					t.Errorf("step %d: %v became %v, want %v", i, s.in, p.DTS, s.out)
+				if line.place(p) != (s.out != none) {
+					t.Errorf("step %d: %v is taken or not, at %v", i, s.in, p.DTS)
+				}
+				if s.out != none && (p.DTS != s.out || p.PTS != s.out+ms(7)+s.cts+s.delay) {
+					t.Errorf("step %d: %v became %v, shown at %v, want %v", i, s.in, p.DTS, p.PTS, s.out)
 				}
 			}
 		})

@@ -195,7 +195,9 @@ func (s *Stream) write(pkt *media.Packet) {
 		}
 		s.air.needKey = false
 	}
-	s.air.line.place(pkt)
+	if !s.air.line.place(pkt) {
+		return
+	}
 	s.fill(pkt)
 	s.append(pkt)
 }

@@ -24,6 +24,7 @@ type timeline struct {
 	last   time.Duration // latest DTS given out, of any track
 	shown  time.Duration // latest PTS given out: where pictures are reordered, beyond last
 	begun  bool
+	base   time.Duration   // where the newest publisher's time line begins
 	offset []time.Duration // per time line, the newest last; at most 2
 	track  [4]lane         // by media.Kind
 }
@@ -31,19 +32,20 @@ type timeline struct {
 type lane struct {
 	last   time.Duration
 	begun  bool
+	fresh  bool // nothing of the newest publisher is on it
 	offset time.Duration
 }
 
 // restart begins a new time line whose earliest packet has the given DTS, and
 // whose first picture is shown cts after it is decoded.
 func (t *timeline) restart(first, cts time.Duration) {
-	base := time.Duration(0)
+	t.base = 0
 	if t.begun {
-		base = t.next(cts)
+		t.base = t.next(cts)
 	}
-	t.offset = []time.Duration{base - first}
+	t.offset = []time.Duration{t.base - first}
 	for k := range t.track {
-		t.track[k].offset = t.offset[0]
+		t.track[k].offset, t.track[k].fresh = t.offset[0], true
 	}
 }
 
@@ -53,10 +55,15 @@ func (t *timeline) next(cts time.Duration) time.Duration {
 	return max(t.last, t.shown-cts) + seam
 }
 
-// place rewrites the packet's times.
-func (t *timeline) place(p *media.Packet) {
+// place rewrites the packet's times. It reports false for sound that belongs
+// before its publisher's time line: there is no room for it.
+func (t *timeline) place(p *media.Packet) bool {
 	l := &t.track[p.Kind()]
-	dts, cts := p.DTS+l.offset, max(p.PTS-p.DTS, 0)
+	dts := p.DTS + l.offset
+	if l.fresh && p.Kind() == media.Audio && dts < t.base && t.continues(l, dts) {
+		return false
+	}
+	cts := max(p.PTS-p.DTS, 0)
 	if !t.continues(l, dts) {
 		newest := t.offset[len(t.offset)-1]
 		if p.Kind() == media.Data {
@@ -69,13 +76,15 @@ func (t *timeline) place(p *media.Packet) {
 		l.offset = newest
 		dts = p.DTS + newest
 	}
+	pts := dts + cts
 	if l.begun && dts < l.last {
 		dts = l.last
 	}
 	dts = max(dts, 0)
-	p.DTS, p.PTS = dts, dts+cts
-	l.last, l.begun = dts, true
+	p.DTS, p.PTS = dts, max(pts, dts)
+	l.last, l.begun, l.fresh = dts, true, false
 	t.last, t.shown, t.begun = max(t.last, dts), max(t.shown, p.PTS), true
+	return true
 }
 
 // pass notes a packet of the server's own making at dts, so that what the
