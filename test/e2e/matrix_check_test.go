@@ -9,12 +9,15 @@ import (
 
 // A want is how a medium has to come out of one outlet.
 type want struct {
-	video, audio string  // codecs
-	passed       bool    // the sound's packets stay what they are
-	drops        bool    // B pictures may be left out, or be repeats of others
-	settle       float64 // s, for which a player catches up with pictures faster than they were
-	bframes      int
-	runs         int // how often the publisher came
+	video, audio string // codecs
+	passed       bool   // the sound's packets stay what they are
+	drops        bool   // B pictures may be left out, or be repeats of others
+	// settle is for how many seconds the times of pictures mean nothing: a WHEP player
+	// catches up faster than the stream, and ffmpeg has to guess the time of the first
+	// picture of an RTSP stream with B pictures.
+	settle  float64
+	bframes int
+	runs    int // how often the publisher came
 }
 
 // A stint is what a recording has of one coming of the publisher.
