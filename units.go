@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 
@@ -29,15 +30,17 @@ import (
 // last, so that what they serve is there.
 func (g *gateway) units(cfg conf.Config) []server.Unit {
 	list := []server.Unit{
-		unit("httpflv", cfg.HTTPFLV, g.startFLV),
-		unit("httpts", cfg.HTTPTS, g.startTS),
-		unit("httpmp4", cfg.HTTPMP4, g.startMP4),
-		unit("hls", cfg.HLS, g.startHLS),
+		player(g, "httpflv", cfg.HTTPFLV, &g.flv, httpflv.New),
+		player(g, "httpts", cfg.HTTPTS, &g.ts, httpts.New),
+		player(g, "httpmp4", cfg.HTTPMP4, &g.mp4, httpmp4.New),
+		player(g, "hls", cfg.HLS, &g.hls, hls.New),
 		unit("webrtc", webrtcConfig{cfg.WebRTC, cfg.Signaling}, g.startWebRTC),
 		unit("rtmp", cfg.RTMP, func(c rtmp.Config) (server.Running, error) {
 			return rtmp.Start(c, g.cert.TLS(), g.hub, g.log)
 		}),
-		unit("rtsp", cfg.RTSP, g.startRTSP),
+		routed("rtsp", cfg.RTSP, &g.rtsp, func(c rtsp.Config) (*rtsp.Service, error) {
+			return rtsp.Start(c, g.cert.TLS(), g.hub, g.log)
+		}),
 		g.recordUnit(cfg.Record),
 		unit("http", cfg.HTTP, g.startHTTP),
 		unit("api", cfg.API, g.startAPI),
@@ -61,52 +64,30 @@ type stopper func(context.Context) error
 
 func (s stopper) Stop(ctx context.Context) error { return s(ctx) }
 
-func (g *gateway) startFLV(cfg httpflv.Config) (server.Running, error) {
-	h := httpflv.New(cfg, g.hub, g.log)
-	g.flv.Set(h)
-	return stopper(func(ctx context.Context) error {
-		g.flv.Set(nil)
-		return h.Stop(ctx)
-	}), nil
+// service is a unit that answers on the shared HTTP listeners.
+type service interface {
+	httpd.Route
+	server.Running
 }
 
-func (g *gateway) startTS(cfg httpts.Config) (server.Running, error) {
-	h := httpts.New(cfg, g.hub, g.log)
-	g.ts.Set(h)
-	return stopper(func(ctx context.Context) error {
-		g.ts.Set(nil)
-		return h.Stop(ctx)
-	}), nil
+// routed ties such a service to its place on the listeners, too.
+func routed[C any, S service](name string, cfg C, slot *httpd.Slot, start func(C) (S, error)) server.Unit {
+	return unit(name, cfg, func(cfg C) (server.Running, error) {
+		s, err := start(cfg)
+		if err != nil {
+			return nil, err
+		}
+		slot.Set(s)
+		return stopper(func(ctx context.Context) error {
+			slot.Set(nil)
+			return s.Stop(ctx)
+		}), nil
+	})
 }
 
-func (g *gateway) startMP4(cfg httpmp4.Config) (server.Running, error) {
-	h := httpmp4.New(cfg, g.hub, g.log)
-	g.mp4.Set(h)
-	return stopper(func(ctx context.Context) error {
-		g.mp4.Set(nil)
-		return h.Stop(ctx)
-	}), nil
-}
-
-func (g *gateway) startRTSP(cfg rtsp.Config) (server.Running, error) {
-	s, err := rtsp.Start(cfg, g.cert.TLS(), g.hub, g.log)
-	if err != nil {
-		return nil, err
-	}
-	g.rtsp.Set(s)
-	return stopper(func(ctx context.Context) error {
-		g.rtsp.Set(nil)
-		return s.Stop(ctx)
-	}), nil
-}
-
-func (g *gateway) startHLS(cfg hls.Config) (server.Running, error) {
-	h := hls.New(cfg, g.hub, g.log)
-	g.hls.Set(h)
-	return stopper(func(ctx context.Context) error {
-		g.hls.Set(nil)
-		return h.Stop(ctx)
-	}), nil
+// player is routed for services that need nothing but the hub.
+func player[C any, S service](g *gateway, name string, cfg C, slot *httpd.Slot, start func(C, *hub.Hub, *slog.Logger) S) server.Unit {
+	return routed(name, cfg, slot, func(cfg C) (S, error) { return start(cfg, g.hub, g.log), nil })
 }
 
 type webrtcConfig struct {
