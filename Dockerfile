@@ -15,12 +15,14 @@ COPY . .
 COPY --from=assets /src/.cache .cache
 ARG TARGETOS TARGETARCH VERSION=docker
 RUN make opus && CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -tags opus \
-	-ldflags "-s -w -X main.version=$VERSION" -o /out/sluice .
+	-ldflags "-s -w -X main.version=$VERSION" -o /out/sluice . && mkdir /out/records
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/sluice /sluice
 COPY LICENSE NOTICE conf/sluice.yaml /conf/
+# The record folder, ./records: mount a volume there to keep what is recorded.
+COPY --from=build --chown=65532:65532 /out/records /records
 USER 65532:65532
 EXPOSE 1935 4935 8080 4433 8000/udp 8000/tcp
 HEALTHCHECK --interval=10s --timeout=5s CMD ["/sluice", "healthcheck"]
