@@ -61,11 +61,13 @@ func (c *cmaf) packet(ts *media.Tracks, p *media.Packet) error {
 	c.away = false
 	var err error
 	switch {
+	case l.held != nil && c.cutter.hole(p.DTS-l.begin, p.DTS-l.held.DTS, l.frame):
+		err = c.interrupt()
 	case l == c.lead && l.filled && c.cutter.cuts(p, l.begin, l.last()):
 		err = c.cut(p)
 	case l != c.lead && c.pending && p.PTS >= c.boundary:
 		err = c.catchUp(p.DTS)
-	case l != c.lead && l.filled && !c.pending && c.cutter.stalled(p.DTS-l.begin):
+	case l != c.lead && l.filled && !c.pending && c.cutter.stalled(p.DTS-l.begin, p.DTS-c.lead.newest, leadSilence):
 		err = c.all()
 	}
 	if err == nil {
@@ -163,8 +165,8 @@ func (c *cmaf) catchUp(next time.Duration) error {
 	}
 	c.pending = false
 	least := time.Duration(0)
-	if !o.filled {
-		least = c.lasted
+	if o.held == nil || next-o.held.DTS > longGap {
+		next, least = -1, c.lasted
 	}
 	return o.finish(next, least, &c.clock)
 }

@@ -22,10 +22,11 @@ type watcher struct {
 	scene   *scene
 	lists   map[string]*validator
 	version map[string]uint64
+	stalls  bool // see validator
 }
 
 func watch(t *testing.T, s *scene) *watcher {
-	return &watcher{t, s, map[string]*validator{}, map[string]uint64{}}
+	return &watcher{t: t, scene: s, lists: map[string]*validator{}, version: map[string]uint64{}}
 }
 
 func (w *watcher) look() {
@@ -37,6 +38,7 @@ func (w *watcher) look() {
 		}
 		if w.lists[name] == nil {
 			w.lists[name] = newValidator(w.t)
+			w.lists[name].stalls = w.stalls
 		}
 		w.version[name] = n.version
 		w.lists[name].check(n)
@@ -250,25 +252,54 @@ func TestCMAFLateSound(t *testing.T) {
 	}
 }
 
-// TestCMAFStall: pictures that stay away hold sound up for a bounded time.
-func TestCMAFStall(t *testing.T) {
-	p := testCMAF()
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
-	s.play(t, p, 6*time.Second, nil)
-	before := p.lanes[1].next()
-	ts := s.tracks()
-	s.video, s.at = nil, s.sound
-	for end := s.sound + 30*time.Second; s.sound < end; {
-		_, pkt := s.next()
-		if err := p.packet(ts, pkt); err != nil {
-			t.Fatal(err)
+// TestStalls: pictures that stay away do not hold up sound, nor sound pictures,
+// and a time in which nothing comes is a break. All by the rules.
+func TestStalls(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		video, audio  bool // goes on
+		breaks, least int  // discontinuities; segments in the 12 s
+	}{
+		{"no pictures", false, true, 0, 4},
+		{"no sound", true, false, 0, 4},
+		{"nothing", false, false, 1, 0},
+	} {
+		for name, make := range map[string]func() (presenter, *scene, string){
+			"CMAF": func() (presenter, *scene, string) { p := testCMAF(); return p, &p.scene, audioPlaylist },
+			"MPEG-TS": func() (presenter, *scene, string) {
+				p := testTransport(nil, nil)
+				return p, &p.scene, livePlaylist
+			},
+		} {
+			t.Run(c.name+", "+name, func(t *testing.T) {
+				p, scene, list := make()
+				w := watch(t, scene)
+				w.stalls = true
+				s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+				s.play(t, p, 7*time.Second, w.look)
+				ts := s.tracks()
+				before := w.last(list)
+				at := before.sequence + uint64(len(before.segments))
+				for end := s.at + 12*time.Second; s.at < end; {
+					_, pkt := s.next()
+					if pkt.Kind() == media.Video && !c.video || pkt.Kind() == media.Audio && !c.audio {
+						continue
+					}
+					if err := p.packet(ts, pkt); err != nil {
+						t.Fatal(err)
+					}
+					w.look()
+				}
+				after := w.last(list)
+				if n := int(after.sequence + uint64(len(after.segments)) - at); n < c.least {
+					t.Errorf("%d segments in 12 s", n)
+				}
+				s.play(t, p, 9*time.Second, w.look)
+				if n := strings.Count(w.last(list).text, "DISCONTINUITY\n"); n != c.breaks {
+					t.Errorf("%d discontinuities:\n%s", n, w.last(list).text)
+				}
+			})
 		}
-	}
-	if n := p.lanes[1].next() - before; n < 4 {
-		t.Errorf("%d segments of sound in 30 s", n)
-	}
-	if p.lanes[0].next() != p.lanes[1].next() {
-		t.Errorf("picture at %d, sound at %d", p.lanes[0].next(), p.lanes[1].next())
 	}
 }
 
@@ -317,11 +348,7 @@ func TestMultivariant(t *testing.T) {
 	if !v.begun() {
 		t.Fatal("nothing to play after 5 s")
 	}
-	m, err := v.multivariant("a/@id/")
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := string(m.Append(nil))
+	got := string(v.multivariant("a/@id/").Append(nil))
 	lead, sound := v.lead.snap.Load(), v.sound.snap.Load()
 	want := fmt.Sprintf(`#EXTM3U
 #EXT-X-VERSION:6

@@ -28,6 +28,11 @@ const (
 	// overTarget is by how much a segment may exceed the target duration: the
 	// rounded value counts (4.4.3.1), and segments of sound end a frame later.
 	overTarget = 400 * time.Millisecond
+	// longGap is more than pictures are apart that belong together.
+	longGap = time.Second
+	// leadSilence is how long the picture may be silent before sound's segments
+	// end without it.
+	leadSilence = 400 * time.Millisecond
 	// targetRoom is what is added to the first segment before it is rounded to
 	// be the target.
 	targetRoom = 250 * time.Millisecond
@@ -60,9 +65,18 @@ func (c *cutter) limit() time.Duration {
 	return c.longest
 }
 
-// stalled reports whether the track that leads has been silent for so long that
-// the segment must end without it.
-func (c *cutter) stalled(length time.Duration) bool { return length > 2*c.limit()+time.Second }
+// stalled reports whether a segment of that length, whose end the other track
+// should tell, must end without it: that has been silent for a while.
+func (c *cutter) stalled(length, silence, while time.Duration) bool {
+	return silence > while && length > c.limit()+earlyBy
+}
+
+// hole reports whether a packet that comes gap after the one before it does not
+// go on with the segment, which would get that length: nothing has come for so
+// long that a break in time is the truth.
+func (c *cutter) hole(length, gap, frame time.Duration) bool {
+	return length > c.limit() && gap > longGap && gap > 3*frame
+}
 
 // settle fixes the target duration when the first segment is done.
 func (c *cutter) settle(first time.Duration) {

@@ -112,15 +112,18 @@ func (h *Handler) newTransport(r *run) *transport {
 	return newTransport(r.life, timing{cfg.SegmentDuration, h.cfg.MaxSegmentDuration, 0}, limits, rec, st)
 }
 
+// sayEvery is how often a segmenter that goes on losing something says so.
+const sayEvery = time.Minute
+
 // segment feeds a presenter until the stream has ended or ctx is done.
 func (h *Handler) segment(ctx context.Context, r *run, p presenter) {
 	log := h.log.With("stream", r.stream, "ts", r.ts)
-	failing := false
+	var said time.Time
 	report := func(err error) {
-		if err != nil && !failing {
+		if err != nil && time.Since(said) > sayEvery {
 			log.Warn("segmenter has lost something", "error", err)
+			said = time.Now()
 		}
-		failing = err != nil
 	}
 	if r.before != nil {
 		<-r.before.done

@@ -25,6 +25,7 @@ type lane struct {
 	length  time.Duration // of samples
 	frame   time.Duration // how long a frame usually lasts, 0 before that is known
 	begin   time.Duration // DTS of the segment's first sample, where filled
+	newest  time.Duration // DTS of the newest packet
 	filled  bool          // the segment has a sample, held or not
 
 	parts    uint64 // made so far
@@ -71,7 +72,7 @@ func (l *lane) push(p *media.Packet, clock *wall) error {
 	if !l.filled {
 		l.begin, l.filled = p.DTS, true
 	}
-	l.held = p
+	l.held, l.newest = p, p.DTS
 	return nil
 }
 

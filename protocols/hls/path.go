@@ -30,7 +30,9 @@ func parsePath(p string) (t target, ok bool) {
 	if rest, found := strings.CutPrefix(p, tsPrefix); found {
 		t.ts, name = true, rest
 	}
-	if at := strings.LastIndex("/"+name, sessionAt); at > 0 {
+	if at := strings.LastIndex("/"+name, sessionAt); at == 0 {
+		return target{}, false
+	} else if at > 0 {
 		t.stream = ("/" + name)[1:at]
 		id, file, found := strings.Cut(("/" + name)[at+len(sessionAt):], "/")
 		id, t.opus = strings.CutSuffix(id, opusMark)

@@ -118,21 +118,23 @@ func (s *scene) reports(not *shelf) []m3u8.Report {
 
 // multivariant returns the multivariant playlist; prefix stands before the names
 // of the media playlists.
-func (v *view) multivariant(prefix string) (*m3u8.Multivariant, error) {
+func (v *view) multivariant(prefix string) *m3u8.Multivariant {
 	lead := v.lead.snap.Load()
 	variant := m3u8.Variant{
 		URI: prefix + v.name(v.lead), Bandwidth: lead.bandwidth, Average: lead.average, FrameRate: v.frameRate,
 	}
 	m := &m3u8.Multivariant{}
+	known := true // CODECS names all or is left out
 	for _, t := range v.tracks.Media() {
 		c, err := fmp4.CodecString(t)
-		if err != nil {
-			return nil, err
-		}
+		known = known && err == nil
 		variant.Codecs = append(variant.Codecs, c)
 		if t.Codec.Kind() == media.Video {
 			variant.Width, variant.Height = t.Width, t.Height
 		}
+	}
+	if !known {
+		variant.Codecs = nil
 	}
 	if v.sound != nil {
 		variant.Audio = "audio"
@@ -144,7 +146,7 @@ func (v *view) multivariant(prefix string) (*m3u8.Multivariant, error) {
 		}}
 	}
 	m.Variants = []m3u8.Variant{variant}
-	return m, nil
+	return m
 }
 
 // rates are the frame rates that a measured one is taken for where it is near.

@@ -23,6 +23,7 @@ type Handler struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	zip     compressor
 
 	mu       sync.Mutex
 	runs     map[form]*run
@@ -147,7 +148,7 @@ func (h *Handler) multivariant(ctx context.Context, w *writer, r *http.Request, 
 	compressed := takesGzip(r)
 	w.Header().Set("Vary", "Accept-Encoding")
 	if compressed {
-		text = compress(text)
+		text = h.zip.compress(text)
 	}
 	serveText(w, r, "", "no-store", compressed, text)
 	s.sent(w.sent)
@@ -178,10 +179,7 @@ func (h *Handler) introduce(ctx context.Context, f form, t target, id string) ([
 		}
 		return nil, err
 	}
-	m, err := v.multivariant(prefix)
-	if err != nil {
-		return nil, err
-	}
+	m := v.multivariant(prefix)
 	if t.record {
 		m.Variants[0].URI = prefix + recordPlaylist
 	}

@@ -155,7 +155,7 @@ func (h *Handler) serveRecord(w *writer, r *http.Request, f form) error {
 			n := v.record.snap.Load()
 			pieces, tag := n.pieces(), n.tag(run.life, compressed)
 			if compressed {
-				pieces = [][]byte{compress(pieces...)}
+				pieces = [][]byte{h.zip.compress(pieces...)}
 			}
 			serveText(w, r, tag, "no-cache", compressed, pieces...)
 			return nil
@@ -170,7 +170,7 @@ func (h *Handler) serveRecord(w *writer, r *http.Request, f form) error {
 	}
 	text = finished(text)
 	if compressed {
-		text = compress(text)
+		text = h.zip.compress(text)
 	}
 	serveText(w, r, "", "no-cache", compressed, text)
 	return nil

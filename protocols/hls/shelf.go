@@ -14,6 +14,7 @@ type shelf struct {
 	limits shelfLimits
 	files  sync.Map // name to *file
 	snap   atomic.Pointer[snapshot]
+	zip    compressor
 
 	// Of the writer.
 	listed  []*segment // closed, oldest first
@@ -146,7 +147,7 @@ func (s *shelf) refers(initial *file, but *segment) bool {
 func (s *shelf) publish() {
 	old := s.snap.Load()
 	n := &snapshot{
-		version: old.version + 1, next: s.next(), away: s.away, reports: s.reports, changed: make(chan struct{}),
+		version: old.version + 1, next: s.next(), away: s.away, reports: s.reports, zip: &s.zip, changed: make(chan struct{}),
 		media: m3u8.Media{
 			TargetDuration: s.target, PartTarget: s.partTarget, Control: s.control,
 			Sequence: s.sequence, Discontinuities: s.discontinuities, PreloadHint: s.hint,

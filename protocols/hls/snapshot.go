@@ -24,6 +24,7 @@ type snapshot struct {
 	away bool
 	// reports tells how far the other renditions are; may be nil.
 	reports func() []m3u8.Report
+	zip     *compressor
 	// bandwidth and average are bits per second.
 	bandwidth, average int
 	duration           time.Duration // of the segments listed
@@ -94,7 +95,7 @@ func (s *snapshot) text(delta, compressed bool) []byte {
 	if !compressed {
 		return r.text
 	}
-	r.zipOnce.Do(func() { r.compressed = compress(r.text) })
+	r.zipOnce.Do(func() { r.compressed = s.zip.compress(r.text) })
 	return r.compressed
 }
 
@@ -115,12 +116,20 @@ func entityTag(life string, version uint64, form string, compressed bool) string
 	return `"` + life + "." + strconv.FormatUint(version, 10) + form + `"`
 }
 
-func compress(pieces ...[]byte) []byte {
+// compressor compresses text. Its writers, of a megabyte each, are used again.
+type compressor struct{ writers sync.Pool }
+
+func (c *compressor) compress(pieces ...[]byte) []byte {
+	w, ok := c.writers.Get().(*gzip.Writer)
+	if !ok {
+		w, _ = gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	}
 	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	w.Reset(&out)
 	for _, b := range pieces {
 		_, _ = w.Write(b)
 	}
 	_ = w.Close()
+	c.writers.Put(w)
 	return out.Bytes()
 }

@@ -65,7 +65,9 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 	}
 	x.clock.set(p)
 	x.away = false
-	if x.ends(p) {
+	if gap := p.DTS - max(x.newest[media.Video], x.newest[media.Audio]); x.making != nil && x.cutter.hole(p.DTS-x.begin, gap, x.frame[p.Kind()]) {
+		failed = errors.Join(failed, x.interrupt())
+	} else if x.ends(p) {
 		failed = errors.Join(failed, x.finish(p.DTS))
 	}
 	if x.making == nil {
@@ -91,7 +93,7 @@ func (x *transport) ends(p *media.Packet) bool {
 		lead = media.Video
 	}
 	if p.Kind() != lead {
-		return x.making != nil && x.cutter.stalled(p.DTS-x.begin)
+		return x.making != nil && x.cutter.stalled(p.DTS-x.begin, p.DTS-x.newest[lead], longGap)
 	}
 	frame := max(0, p.DTS-x.newest[lead])
 	if x.making == nil {
@@ -115,7 +117,7 @@ func (x *transport) finish(at time.Duration) error {
 		return nil
 	}
 	x.making = nil
-	seg.duration = max(at-x.begin, 0)
+	seg.duration = max(0, min(at-x.begin, x.cutter.limit()))
 	seg.name = x.life + "-" + strconv.FormatUint(x.next(), 10) + ".ts"
 	seg.data = append([]byte(nil), x.buf...)
 	seg.size = len(seg.data)
