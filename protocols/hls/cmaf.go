@@ -141,7 +141,11 @@ func (c *cmaf) cut(p *media.Packet) error {
 		return err
 	}
 	c.lasted = c.lead.listed[len(c.lead.listed)-1].duration
-	c.settle()
+	longest := c.lasted
+	if o := c.other(); o != nil && o.filled {
+		longest = max(longest, o.newest+o.last()-o.begin) // sound may be ahead
+	}
+	c.cutter.settle(longest)
 	c.boundary, c.pending = p.PTS, c.other() != nil
 	return nil
 }
@@ -191,12 +195,9 @@ func (c *cmaf) all() error {
 		}
 	}
 	c.lasted = length
-	c.settle()
+	c.cutter.settle(length)
 	return nil
 }
-
-// settle fixes the target duration, which must not change once it is listed.
-func (c *cmaf) settle() { c.cutter.settle(c.lasted) }
 
 // interrupt ends what is in the making: the publisher has left, or its tracks
 // have changed.

@@ -71,6 +71,7 @@ func TestCMAFRules(t *testing.T) {
 		{"long groups", source{video: avc, audio: aac, frame: 40 * ms, group: 150}, 6, 0.22},
 		{"endless groups", source{video: avc, audio: aac, frame: 40 * ms, group: 1 << 20}, 10, 0.22},
 		{"sound late", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: 300 * ms}, 2, 0.22},
+		{"sound early", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: -600 * ms}, 3, 0.22},
 		{"picture alone", source{video: avc, frame: 40 * ms, group: 50}, 2, 0.22},
 		{"sound alone", source{audio: aac}, 2, 0.203},
 	} {

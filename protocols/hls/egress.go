@@ -134,7 +134,7 @@ func (h *Handler) segment(ctx context.Context, r *run, p presenter) {
 	}
 	defer func() { report(p.end()) }()
 	v, err := h.hub.Play(ctx, hub.Session{
-		Stream: r.stream, Protocol: protocolName(r.ts), Remote: "segmenter", Internal: true, Latency: time.Hour,
+		Stream: r.stream, Protocol: protocolName(r.ts) + "-segmenter", Internal: true, Latency: time.Hour,
 	}, accepts(r.ts, r.opus))
 	if err != nil {
 		report(err)

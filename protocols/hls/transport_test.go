@@ -25,6 +25,7 @@ func TestTransportRules(t *testing.T) {
 	}{
 		{"25 fps", source{video: avc, audio: aac, frame: 40 * ms, group: 50}, 2},
 		{"sound late", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: 300 * ms}, 2},
+		{"sound early", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: -600 * ms}, 2},
 		{"long groups", source{video: avc, audio: aac, frame: 40 * ms, group: 150}, 6},
 		{"endless groups", source{video: avc, frame: 40 * ms, group: 1 << 20}, 10},
 		{"sound alone", source{audio: aac}, 2},
