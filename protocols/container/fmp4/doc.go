@@ -4,8 +4,7 @@
 //
 // A file has at most one video and one audio track. Their ids and clocks are
 // functions of the track, so a fragment needs no more than its packets: see
-// TrackID and Timescale. Decode times are the stream's own (media.Packet.DTS);
-// there are no edit lists.
+// TrackID and Timescale. Times are the packets' own; there are no edit lists.
 //
 // Sources: ISO/IEC 14496-12:2015 (the file format), 14496-14 (MP4, esds),
 // 14496-15 (avc1, hvc1), 23000-19 (CMAF); AV1 Codec ISO Media File Format
