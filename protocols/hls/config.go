@@ -3,7 +3,6 @@ package hls
 import (
 	"errors"
 	"fmt"
-	"path"
 	"time"
 )
 
@@ -24,7 +23,7 @@ type Config struct {
 	// with ?opus=1.
 	Opus bool `yaml:"opus"`
 	// Always lists the streams that are segmented whether somebody watches or
-	// not, as live/*.
+	// not, as "live/*".
 	Always []string `yaml:"always"`
 	// TS is the MPEG-TS form.
 	TS TSConfig `yaml:"ts"`
@@ -104,21 +103,9 @@ func (c Config) Validate() error {
 		return errors.New("ts: mode: keep needs a dir, memory is not for keeping")
 	}
 	for _, list := range [][]string{c.Always, c.TS.Always} {
-		for _, p := range list {
-			if _, err := path.Match(p, ""); err != nil {
-				return fmt.Errorf("always: %q is no pattern", p)
-			}
+		if err := checkPatterns(list); err != nil {
+			return fmt.Errorf("always: %w", err)
 		}
 	}
 	return nil
-}
-
-// matches reports whether one of the patterns matches the stream's name.
-func matches(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if ok, _ := path.Match(p, name); ok {
-			return true
-		}
-	}
-	return false
 }

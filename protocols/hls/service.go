@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -270,6 +271,21 @@ func (h *Handler) watch(w *hub.Watcher) {
 			}
 		}
 	}
+}
+
+// checkPatterns returns the error of the first pattern that has one.
+func checkPatterns(list []string) error {
+	for _, p := range list {
+		if err := hub.Pattern(p).Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// matches reports whether one of the patterns matches the stream's name.
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return hub.Pattern(p).Match(name) })
 }
 
 // sweepEvery is how often sessions and segmenters are looked after.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"sluice/server/hub"
 )
 
 // Config is what a user can set.
@@ -26,10 +28,8 @@ type Config struct {
 
 // Rule records the streams that it matches.
 type Rule struct {
-	// Match is a pattern of stream names: * stands for anything within a
-	// segment, a last segment of ** for any rest.
-	Match   string   `yaml:"match"`
-	Formats []Format `yaml:"formats"`
+	Match   hub.Pattern `yaml:"match"`
+	Formats []Format    `yaml:"formats"`
 	// Path is the template of the names; empty means that of Config.
 	Path string `yaml:"path"`
 	// SegmentDuration and SegmentSize begin a new file, at the first key frame
@@ -93,7 +93,7 @@ func ordinal(n int) string {
 }
 
 func (r Rule) validate() error {
-	if err := checkPattern(r.Match); err != nil {
+	if err := r.Match.Validate(); err != nil {
 		return fmt.Errorf("match: %w", err)
 	}
 	if len(r.Formats) == 0 {

@@ -326,7 +326,7 @@ func (j *job) create(p *media.Packet, ts media.Tracks) (*take, error) {
 		ID: id, Stream: j.Stream, Format: j.Format, File: name, State: StateRecording, Start: p.Arrival, Tracks: tracksOf(ts),
 	}
 	if j.rule != nil {
-		rec.Rule = j.rule.Match
+		rec.Rule = string(j.rule.Match)
 	}
 	// The ledger comes first: what it does not know nobody recovers.
 	if err := j.closer.ledger.put(rec); err != nil {
@@ -420,7 +420,7 @@ func (j *job) report() {
 		Tracks: []Track{},
 	}
 	if j.rule != nil {
-		s.Rule = j.rule.Match
+		s.Rule = string(j.rule.Match)
 	}
 	if t := j.cur; t != nil {
 		s.State, s.File, s.Bytes, s.Tracks = "recording", t.rec.File, t.mux.size(), tracksOf(t.tracks)

@@ -201,7 +201,7 @@ func TestRotation(t *testing.T) {
 	cfg := rules(FLV)
 	cfg.Rules[0].SegmentDuration = 2500 * time.Millisecond
 	cfg.Rules[0].Path = "{app}/{stream}/{n}"
-	cfg.Rules = append(cfg.Rules, Rule{Match: "other/**", Formats: []Format{MPEGTS}, SegmentSize: 64 << 10, Path: "{app}_{stream}"})
+	cfg.Rules = append(cfg.Rules, Rule{Match: "other/*", Formats: []Format{MPEGTS}, SegmentSize: 64 << 10, Path: "{app}_{stream}"})
 	run(t, cfg, nil, func(t *testing.T, b *bench) {
 		p, q := b.publish("live/a"), b.publish("other/x/y")
 		q.Expect(media.Video)

@@ -87,7 +87,7 @@ func expired(cfg Config, finished, running []Record, sizes map[string]int64, now
 		}
 	}
 	for _, rule := range cfg.Rules {
-		limit(rule.Keep, rule.KeepBytes, func(r Record) bool { return r.Rule == rule.Match })
+		limit(rule.Keep, rule.KeepBytes, func(r Record) bool { return r.Rule == string(rule.Match) })
 	}
 	limit(cfg.Keep, cfg.KeepBytes, func(Record) bool { return true })
 	return list

@@ -37,8 +37,9 @@ type Service struct {
 
 // ruleKey is what a rule asks for one stream.
 type ruleKey struct {
-	match, stream string
-	format        Format
+	match  hub.Pattern
+	stream string
+	format Format
 }
 
 // follows reports whether the job is what a rule asks for its stream.
@@ -153,7 +154,7 @@ func (s *Service) apply(name string) {
 	var errs []error
 	for i := range s.cfg.Rules {
 		r := &s.cfg.Rules[i]
-		if !match(r.Match, name) {
+		if !r.Match.Match(name) {
 			continue
 		}
 		for _, f := range r.Formats {
