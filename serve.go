@@ -52,6 +52,7 @@ type gateway struct {
 
 // serve runs the server until ctx is done.
 func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer) error {
+	seen := modTime(file) // before it is read, so that no change is missed
 	cfg, err := conf.Load(file, os.Environ())
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer
 	}
 	g.log.Info("sluice started", "version", version)
 	printURLs(stdout, cfg, demo)
-	g.loop(ctx, srv, file)
+	g.loop(ctx, srv, file, seen)
 	g.log.Info("sluice stops")
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTime)
 	defer cancel()
@@ -85,14 +86,14 @@ func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer
 	return err
 }
 
-// loop reloads the configuration on SIGHUP and when the file changes.
-func (g *gateway) loop(ctx context.Context, srv *server.Server, file string) {
+// loop reloads the configuration on SIGHUP and when the file is not that of
+// the time seen any more.
+func (g *gateway) loop(ctx context.Context, srv *server.Server, file string, seen time.Time) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	seen := modTime(file)
 	for {
 		select {
 		case <-ctx.Done():
