@@ -10,5 +10,10 @@
 // program map has a new version. A player that was too slow goes on at the newest
 // key frame, and is told so by the same flag.
 //
+// A publisher sends a transport stream as the body of a POST or PUT request to the
+// same URL, as ffmpeg and GStreamer do; its end is the stream's. Pages publish by
+// WHIP: a request that a page of any origin makes is refused, since a page could
+// make it without its user's knowledge.
+//
 // Sources: ISO/IEC 13818-1; RFC 3555 4 (video/mp2t); RFC 6455.
 package httpts

@@ -139,6 +139,17 @@ func (d *Demuxer) Tracks() media.Tracks {
 	return ts
 }
 
+// Kinds returns the kinds of track that the program map in force names and that
+// are read: those that will come.
+func (d *Demuxer) Kinds() (kinds []media.Kind) {
+	for _, s := range []*stage{d.video, d.audio} {
+		if s != nil {
+			kinds = append(kinds, s.sink.codec().Kind())
+		}
+	}
+	return kinds
+}
+
 // PCR returns the program's clock as it was sent last, on the time line of the
 // packets, and false before the first.
 func (d *Demuxer) PCR() (time.Duration, bool) { return d.pcr, d.pcrKnown }

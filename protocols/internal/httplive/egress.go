@@ -27,8 +27,8 @@ type Form struct {
 	Format hub.Format[hub.Chunk]
 }
 
-// session returns who asks, and for what.
-func (m Media) session(r *http.Request, ws bool) hub.Session {
+// Session returns who asks, and for what; ws says that it is by a WebSocket.
+func (m Media) Session(r *http.Request, ws bool) hub.Session {
 	q := r.URL.Query()
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !bearer {
@@ -125,6 +125,8 @@ func Status(err error) int {
 		return http.StatusServiceUnavailable
 	case errors.Is(err, hub.ErrKicked):
 		return http.StatusForbidden
+	case errors.Is(err, hub.ErrBusy), errors.Is(err, hub.ErrReplaced):
+		return http.StatusConflict
 	default:
 		return http.StatusInternalServerError
 	}

@@ -25,7 +25,7 @@ type player struct {
 func hijack(w http.ResponseWriter) (player, error) {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		fail(w, err)
+		Fail(w, err)
 		return player{}, fmt.Errorf("take the connection over: %w", err)
 	}
 	return player{conn: conn, buffered: rw.Reader}, nil

@@ -84,9 +84,9 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(h.ctx, cancel)()
-	v, err := h.hub.Play(ctx, h.media.session(r, ws), f.Accept)
+	v, err := h.hub.Play(ctx, h.media.Session(r, ws), f.Accept)
 	if err != nil {
-		fail(w, err)
+		Fail(w, err)
 		return
 	}
 	sub := hub.Subscribe(v, f.Format)
@@ -133,7 +133,8 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	p.end(reason)
 }
 
-func fail(w http.ResponseWriter, err error) {
+// Fail answers a request that the hub has refused.
+func Fail(w http.ResponseWriter, err error) {
 	if code := Status(err); code == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	} else if code == http.StatusServiceUnavailable {
