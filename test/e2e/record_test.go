@@ -212,11 +212,11 @@ func checkRanges(t *testing.T, g *gateway, d disc) {
 
 // TestRecordsSurviveAKill has the next start finish what a kill has left.
 func TestRecordsSurviveAKill(t *testing.T) {
-	file := zerolatency.make(t, "30")
+	file := zerolatency.make(t, "8")
 	dir := t.TempDir()
 	env := []string{"RECORD_DIR=" + dir, recordRule("flv, mpegts, fmp4, hls", "1h")}
 	g := start(t, env...)
-	push(t, file, "rtmp://"+g.rtmp+"/live/rec")
+	loop(t, file, "rtmp://"+g.rtmp+"/live/rec")
 	g.until("some seconds are recorded", func() bool {
 		n := 0
 		_ = filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
@@ -230,7 +230,7 @@ func TestRecordsSurviveAKill(t *testing.T) {
 	g.crash()
 	g = start(t, append(env, "RECORD_RULES=[]")...)
 	g.until("all are recovered", func() bool { return len(g.records().Finished) == 4 })
-	pictures := pictureSums(t, file)
+	pictures := slices.Repeat(pictureSums(t, file), 8)
 	for _, d := range g.records().Finished {
 		if !strings.Contains(d.Reason, "crash") {
 			t.Errorf("%s ended for %q", d.File, d.Reason)
@@ -249,7 +249,7 @@ func TestRecordsSurviveAKill(t *testing.T) {
 // on, and records again when there is room.
 func TestRecordsOnAFullDisk(t *testing.T) {
 	file := source{"of much data", strings.Fields(
-		"-map 0 -map 1 -c:v libx264 -preset ultrafast -tune zerolatency -qp 14 -g 30 -pix_fmt yuv420p -c:a aac -ac 2")}.make(t, "50")
+		"-map 0 -map 1 -c:v libx264 -preset ultrafast -tune zerolatency -qp 14 -g 30 -pix_fmt yuv420p -c:a aac -ac 2")}.make(t, "8")
 	dir := t.TempDir()
 	script := filepath.Join(t.TempDir(), "sluice")
 	// The server alone sees the small disk.
@@ -259,10 +259,10 @@ func TestRecordsOnAFullDisk(t *testing.T) {
 	}
 	t.Setenv("SLUICE_BIN", script)
 	g := start(t, "RECORD_DIR="+dir, recordRule("flv, hls", "1h"))
-	push(t, file, "rtmp://"+g.rtmp+"/live/rec")
+	loop(t, file, "rtmp://"+g.rtmp+"/live/rec")
 	g.until("the disk is full", func() bool { return len(g.records().Finished) == 2 })
 	list := g.records()
-	pictures := pictureSums(t, file)
+	pictures := slices.Repeat(pictureSums(t, file), 8)
 	for _, d := range list.Finished {
 		if !strings.Contains(d.Reason, "no space left") {
 			t.Errorf("%s ended for %q", d.File, d.Reason)
