@@ -18,16 +18,34 @@ const (
 	fileMode   = 0o644
 )
 
-// open makes the folder. A record that is there is of a life before: it is given
-// its end, if it lacks that, and makes room under a name of its own; or, where
-// nothing is kept, it is removed with all that it lists.
-func (f *folder) open(keep bool) error {
+// transient ends the name of a file that says of a life, whose id it begins with,
+// that nothing of it is to be kept.
+const transient = ".transient"
+
+// open makes the folder ready for a life. What a killed process has left of lives
+// that were not to be kept is removed. A record of one that is kept is given its
+// end, if it lacks that, and makes room under a name of its own.
+func (f *folder) open(life string, keep bool) error {
 	if err := os.MkdirAll(f.dir, folderMode); err != nil {
 		return err
 	}
-	if !keep {
-		return f.sweep()
+	list, err := os.ReadDir(f.dir)
+	if err != nil {
+		return err
 	}
+	for _, e := range list {
+		if old, ok := strings.CutSuffix(e.Name(), transient); ok {
+			f.clear(old)
+		}
+	}
+	if err := f.putAside(); err != nil || keep {
+		return err
+	}
+	return errors.Join(os.MkdirAll(f.dir, folderMode), f.playlist(life+transient))
+}
+
+// putAside makes room for another record.
+func (f *folder) putAside() error {
 	name := filepath.Join(f.dir, recordPlaylist)
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,9 +54,7 @@ func (f *folder) open(keep bool) error {
 		return err
 	}
 	if life := lifeOf(text); life != "" {
-		if err := f.playlist("record-"+life+suffix, finished(text)); err != nil {
-			return err
-		}
+		return errors.Join(f.playlist("record-"+life+suffix, finished(text)), os.Remove(name))
 	}
 	return os.Remove(name)
 }
@@ -51,7 +67,7 @@ func finishRecords(dir string) error {
 			return err
 		}
 		text, err := os.ReadFile(name)
-		if err != nil || bytes.HasSuffix(text, []byte(endTag)) {
+		if err != nil || lifeOf(text) == "" || bytes.HasSuffix(text, []byte(endTag)) {
 			return err
 		}
 		f := &folder{filepath.Dir(name)}
@@ -59,21 +75,11 @@ func finishRecords(dir string) error {
 	})
 }
 
-// sweep removes the segments and playlists of lives before.
-func (f *folder) sweep() error {
-	list, err := os.ReadDir(f.dir)
-	for _, e := range list {
-		if n := e.Name(); strings.HasSuffix(n, ".ts") || strings.HasSuffix(n, suffix) || strings.HasSuffix(n, ".tmp") {
-			f.remove(n)
-		}
-	}
-	return err
-}
-
 // lifeOf returns the life whose segments a playlist lists, "" for none.
 func lifeOf(text []byte) string {
 	for line := range strings.Lines(string(text)) {
-		if life, _, ok := strings.Cut(line, "-"); ok && !strings.HasPrefix(line, "#") {
+		if name := strings.TrimSpace(line); segmentName(name) {
+			life, _, _ := strings.Cut(name, "-")
 			return life
 		}
 	}
@@ -122,17 +128,16 @@ func (f *folder) clear(life string) {
 	if err != nil {
 		return
 	}
-	others := false
-	for _, e := range list {
-		if strings.HasPrefix(e.Name(), life+"-") {
-			f.remove(e.Name())
-		} else if strings.HasSuffix(e.Name(), ".ts") {
-			others = true
+	for _, name := range []string{diskPlaylist, recordPlaylist} {
+		if text, err := os.ReadFile(filepath.Join(f.dir, name)); err == nil && lifeOf(text) == life {
+			f.remove(name)
 		}
 	}
-	if !others {
-		f.remove(diskPlaylist)
-		f.remove(recordPlaylist)
-		_ = os.Remove(f.dir)
+	for _, e := range list {
+		if name := e.Name(); strings.HasPrefix(name, life+"-") && segmentName(name) {
+			f.remove(name)
+		}
 	}
+	f.remove(life + transient)
+	_ = os.Remove(f.dir) // fails where something else is there
 }

@@ -130,7 +130,7 @@ func (h *Handler) segment(ctx context.Context, r *run, p presenter) {
 		r.before = nil
 	}
 	if r.folder != nil {
-		report(r.folder.open(h.cfg.TS.Mode == Keep))
+		report(r.folder.open(r.life, h.cfg.TS.Mode == Keep))
 	}
 	defer func() { report(p.end()) }()
 	v, err := h.hub.Play(ctx, hub.Session{

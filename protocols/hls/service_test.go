@@ -483,6 +483,8 @@ func TestRecordOnDisk(t *testing.T) {
 						t.Errorf("%s", p.text)
 					}
 				}
+				time.Sleep(100 * ms) // off the segments' edge
+				synctest.Wait()
 				files, _ := filepath.Glob(filepath.Join(cfg.TS.Dir, "live/a/*.ts"))
 				if mode == Rolling {
 					if len(files) > 8 {

@@ -126,7 +126,7 @@ func TestDisk(t *testing.T) {
 		return p
 	}
 	f := &folder{dir}
-	if err := f.open(true); err != nil {
+	if err := f.open("life", true); err != nil {
 		t.Fatal(err)
 	}
 	x := testTransport(&record{}, f)
@@ -143,7 +143,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(recordPlaylist, true)
-	if err := f.open(true); err != nil {
+	if err := f.open("next", false); err != nil {
 		t.Fatal(err)
 	}
 	if p := check("record-life.m3u8", true); len(p.segments) < 10 {
@@ -157,17 +157,24 @@ func TestDisk(t *testing.T) {
 	}
 	check("record-life.m3u8", true)
 	check(recordPlaylist, true)
-	f.clear("next")
-	check("record-life.m3u8", true)
-	if _, err := os.Stat(filepath.Join(dir, "next-0.ts")); err == nil {
-		t.Error("next-0.ts is still there")
+	if _, err := os.Stat(filepath.Join(dir, "next.transient")); err != nil {
+		t.Error(err)
 	}
-	f.clear("life")
-	if err := f.open(false); err != nil {
+	// That one was killed too. What it left is not to be kept; the rest is.
+	if err := f.open("third", true); err != nil {
 		t.Fatal(err)
 	}
-	if list, _ := os.ReadDir(dir); len(list) != 0 {
-		t.Errorf("%v is still there", list)
+	check("record-life.m3u8", true)
+	for _, gone := range []string{"next-0.ts", recordPlaylist, diskPlaylist, "next.transient"} {
+		if _, err := os.Stat(filepath.Join(dir, gone)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", gone, err)
+		}
+	}
+	f.clear("life")
+	f.remove("record-life.m3u8")
+	f.clear("third")
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the empty folder: %v", err)
 	}
 }
 
