@@ -146,7 +146,7 @@ func (p *player) Start(ctx context.Context, out *output) ([]Begin, error) {
 	var list []Begin
 	for lane, t := range u.desc.tracks {
 		if t != nil && t == p.desc.tracks[lane] {
-			list = append(list, Begin{lane, u.first[lane], t.timestamp(u.dts)})
+			list = append(list, Begin{lane, u.first[lane], t.timestamp(u.pts)})
 		}
 	}
 	return list, nil
@@ -256,7 +256,10 @@ func (p *player) report(u *unit, now time.Time) error {
 	if now.Before(p.reports) {
 		return nil
 	}
-	at := u.dts // not now: where a publisher was away the stream's time lies behind
+	// The instant is not now: where a publisher was away the stream's time lies
+	// behind. And it is the first picture's presentation: ffmpeg takes that for 0,
+	// whatever comes before it.
+	at := u.pts
 	p.reports = now.Add(reportInterval)
 	for _, l := range p.out.links {
 		t := p.desc.tracks[l.track]

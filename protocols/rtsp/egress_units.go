@@ -82,7 +82,7 @@ func (e *encoder) Encode(item hub.Item, emit func(*unit, int)) error {
 		return nil
 	}
 	u := &unit{
-		desc: e.desc, track: t, lane: lane, first: e.next, dts: p.DTS, epoch: e.epoch,
+		desc: e.desc, track: t, lane: lane, first: e.next, dts: p.DTS, pts: p.PTS, epoch: e.epoch,
 		key: lane == sound || p.Key,
 	}
 	u.build(e.payloads, e.timestamp(t, p), e.websocket)
@@ -151,6 +151,7 @@ type unit struct {
 	lane  int
 	key   bool // a player may begin at it
 	dts   time.Duration
+	pts   time.Duration
 	epoch time.Time // wall-clock time of stream time 0
 	// first are the sequence numbers at which both lanes stand before it.
 	first [2]uint16

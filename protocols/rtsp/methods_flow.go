@@ -164,8 +164,47 @@ type datagram struct {
 // maxWaiting is how many packets may wait for the goroutine that takes them.
 const maxWaiting = 1024
 
+// settleTime is how long a publisher's first packets over UDP wait for the sender
+// reports, which come by other sockets: what they say is best known before.
+const settleTime = 20 * time.Millisecond
+
+// takeFirst takes the first packets of a publisher over UDP, reports before
+// media.
+func (s *session) takeFirst(ctx context.Context) error {
+	var first []datagram
+	var settled <-chan time.Time
+	for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case d := <-s.packets:
+			if settled == nil {
+				settled = time.After(settleTime)
+			}
+			first = append(first, d)
+			waiting = len(first) < maxWaiting
+		case <-settled:
+			waiting = false
+		}
+	}
+	for _, control := range []bool{true, false} {
+		for _, d := range first {
+			if d.control != control {
+				continue
+			}
+			if err := s.take(d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // takeDatagrams takes the packets of a publisher over UDP.
 func (s *session) takeDatagrams(ctx context.Context) error {
+	if err := s.takeFirst(ctx); err != nil {
+		return err
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
