@@ -75,6 +75,15 @@ func (s *pictures) push(h pesHeader, data []byte, sized bool) {
 		} else {
 			s.carries = true
 		}
+	} else if s.continues(data) {
+		// The picture before was taken for whole, since its PES packet told
+		// its size. From now on each waits for the next.
+		s.carries = true
+		if !s.wait {
+			s.d.fail(ErrLost)
+			s.lose()
+		}
+		return
 	}
 	if len(s.es)+len(data) > s.d.maxPicture || len(s.marks) == maxMarks {
 		s.d.fail(fmt.Errorf("%w: picture over %d bytes or %d PES packets", ErrTooLarge, s.d.maxPicture, maxMarks))
@@ -105,6 +114,15 @@ func (s *pictures) begins(data []byte) bool {
 		return false
 	}
 	return s.starts(data[1:]) && s.hasSlice()
+}
+
+// continues reports whether the data is of the picture before.
+func (s *pictures) continues(data []byte) bool {
+	data = bytes.TrimLeft(data, "\x00")
+	if len(data) < 4 || data[0] != 1 {
+		return true
+	}
+	return s.isSlice(data[1:]) && !s.starts(data[1:])
 }
 
 // starts reports whether a unit can only be the first of a picture, when there

@@ -153,6 +153,16 @@ func TestDemux(t *testing.T) {
 			s.pes(0x100, idVideo, 12600, 0, false, es(aud, slice))
 			s.pes(0x100, idVideo, 12600, 0, false, es(more))
 		}, "track H264 322x242 0/0\nH264 9000+0 53 key\nH264 12600+0 14"},
+		{"each slice in a PES packet that tells its size", []stream{video}, func(s *script) {
+			s.pes(0x100, idVideo, 9000, 0, true, es(aud, sps, pps, idr)) // nobody can know yet
+			s.pes(0x100, idVideo, 9000, 0, true, es(idr2))
+			s.pes(0x100, idVideo, 12600, 0, true, es(aud, slice))
+			s.pes(0x100, idVideo, 12600, 0, true, es(more))
+			s.pes(0x100, idVideo, 16200, 0, true, es(aud, idr))
+			s.pes(0x100, idVideo, 16200, 0, true, es(idr2))
+			s.pes(0x100, idVideo, 19800, 0, true, es(aud, slice))
+			s.pes(0x100, idVideo, 19800, 0, true, es(more))
+		}, "track H264 322x242 0/0\nH264 9000+0 46 key\nmpegts: packets are missing\nH264 16200+0 14 key\nH264 19800+0 14"},
 		{"no picture before a key frame", []stream{video}, func(s *script) {
 			s.pes(0x100, idVideo, 9000, 0, true, es(aud, slice))
 			s.pes(0x100, idVideo, 12600, 0, true, es(aud, idr))
