@@ -11,6 +11,7 @@ import (
 
 	"sluice/protocols/container/amf"
 	"sluice/protocols/rtmp/message"
+	"sluice/server/redact"
 )
 
 // Client connects to servers. Its fields must not change while it is in use.
@@ -76,7 +77,7 @@ func (c *Client) dial(ctx context.Context, raw string) (*clientConn, error) {
 		}
 		auth = next
 	}
-	return nil, fmt.Errorf("rtmp: %s: gave up after %d redirects and challenges", redact(raw), maxHops)
+	return nil, fmt.Errorf("rtmp: %s: gave up after %d redirects and challenges", redact.URL(raw), maxHops)
 }
 
 func clientChallenge() string {

@@ -6,6 +6,7 @@ import (
 
 	"sluice/protocols/container/amf"
 	"sluice/protocols/rtmp/message"
+	"sluice/server/redact"
 )
 
 // Status codes (RTMP 7.2; Adobe ActionScript reference, NetStatusEvent.info).
@@ -59,7 +60,7 @@ type RejectError struct {
 
 func (e *RejectError) Error() string {
 	if e.Redirect != "" {
-		return "rtmp: the server redirects to " + redact(e.Redirect)
+		return "rtmp: the server redirects to " + redact.URL(e.Redirect)
 	}
 	return "rtmp: connection rejected: " + e.Description
 }

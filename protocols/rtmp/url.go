@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"sluice/server/redact"
 )
 
 // splitQuery parts a path or name from its query. Encoders append a query to
@@ -67,12 +69,12 @@ func parseURL(raw string) (target, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	port, known := defaultPorts[strings.ToLower(scheme)]
 	if !ok || !known {
-		return target{}, fmt.Errorf("rtmp: %q is not an rtmp:// or rtmps:// URL", redact(raw))
+		return target{}, fmt.Errorf("rtmp: %q is not an rtmp:// or rtmps:// URL", redact.URL(raw))
 	}
 	authority, path, _ := strings.Cut(rest, "/")
 	u, err := url.Parse("rtmp://" + authority)
 	if err != nil || u.Hostname() == "" {
-		return target{}, fmt.Errorf("rtmp: %q has no valid host", redact(raw))
+		return target{}, fmt.Errorf("rtmp: %q has no valid host", redact.URL(raw))
 	}
 	t := target{tls: strings.EqualFold(scheme, "rtmps"), user: u.User.Username()}
 	t.password, _ = u.User.Password()
@@ -133,18 +135,4 @@ func (t target) redirected(raw string) (target, error) {
 		next.user, next.password = t.user, t.password
 	}
 	return next, nil
-}
-
-// redact drops what may be secret in a URL, for errors and logs.
-func redact(raw string) string {
-	raw, _, _ = strings.Cut(raw, "?")
-	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		return raw
-	}
-	authority, path, _ := strings.Cut(rest, "/")
-	if i := strings.LastIndexByte(authority, '@'); i >= 0 {
-		authority = authority[i+1:]
-	}
-	return scheme + "://" + authority + "/" + path
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice/protocols/rtsp/wire"
+	"sluice/server/redact"
 )
 
 // Client connects to servers. Its fields must not change while it is in use.
@@ -130,7 +131,7 @@ func (c *Client) connect(ctx context.Context, raw string, begin func(*clientConn
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("rtsp: %s: gave up after %d redirects", redactURL(t.url), maxHops)
+	return nil, fmt.Errorf("rtsp: %s: gave up after %d redirects", redact.URL(t.url), maxHops)
 }
 
 // isHangup reports whether the server has closed the connection.

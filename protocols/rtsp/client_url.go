@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluice/protocols/rtsp/wire"
+	"sluice/server/redact"
 )
 
 // clientTarget is what a client's URL asks for.
@@ -31,7 +32,7 @@ func parseClientURL(raw string) (clientTarget, error) {
 	scheme = strings.ToLower(scheme)
 	port, known := defaultPorts[scheme]
 	if !ok || !known {
-		return clientTarget{}, fmt.Errorf("rtsp: %q is not an rtsp:// or rtsps:// URL", redactURL(raw))
+		return clientTarget{}, fmt.Errorf("rtsp: %q is not an rtsp:// or rtsps:// URL", redact.URL(raw))
 	}
 	end := strings.IndexAny(rest, "/")
 	if end < 0 {
@@ -49,7 +50,7 @@ func parseClientURL(raw string) (clientTarget, error) {
 	}
 	u, err := url.Parse("rtsp://" + authority)
 	if err != nil || u.Hostname() == "" || strings.ContainsAny(path, "\r\n") {
-		return clientTarget{}, fmt.Errorf("rtsp: %q has no valid host", redactURL(raw))
+		return clientTarget{}, fmt.Errorf("rtsp: %q has no valid host", redact.URL(raw))
 	}
 	t.host, t.url = net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), port)), scheme+"://"+authority+path
 	return t, nil
@@ -75,24 +76,4 @@ func (t clientTarget) redirected(location string) (clientTarget, error) {
 		next.login = t.login
 	}
 	return next, nil
-}
-
-// redactURL drops what may be secret in a URL, for errors.
-func redactURL(raw string) string {
-	scheme, rest, ok := strings.Cut(raw, "://")
-	if !ok {
-		return "..."
-	}
-	end := strings.IndexByte(rest, '/')
-	if end < 0 {
-		end = len(rest)
-	}
-	authority, path := rest[:end], rest[end:]
-	at := strings.LastIndexByte(authority, '@')
-	path, _, _ = strings.Cut(path, "?")
-	if strings.ContainsRune(authority[:at+1], '?') || (at < 0 && strings.ContainsRune(path, '@')) {
-		return scheme + "://..." // it may be a password that has these characters
-	}
-	authority, _, _ = strings.Cut(authority[at+1:], "?")
-	return scheme + "://" + authority + path
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/server/hub"
+	"sluice/server/redact"
 )
 
 // Config is what a user can set.
@@ -120,29 +121,9 @@ func expand(url, name string) string {
 	return strings.NewReplacer("{path}", name, "{app}", name[:max(i, 0)], "{stream}", name[i+1:]).Replace(url)
 }
 
-// redact drops what may be secret in a URL, for logs.
-func redact(url string) string {
-	scheme, rest, ok := strings.Cut(url, "://")
-	if !ok {
-		return "..."
-	}
-	end := strings.IndexByte(rest, '/')
-	if end < 0 {
-		end = len(rest)
-	}
-	authority, path := rest[:end], rest[end:]
-	at := strings.LastIndexByte(authority, '@')
-	path, _, _ = strings.Cut(path, "?")
-	if strings.ContainsRune(authority[:at+1], '?') || (at < 0 && strings.ContainsRune(path, '@')) {
-		return scheme + "://..." // it may be a password that has these characters
-	}
-	authority, _, _ = strings.Cut(authority[at+1:], "?")
-	return scheme + "://" + authority + path
-}
-
 // hostOf returns the host of a URL, with its port if it has one.
 func hostOf(url string) string {
-	_, host, _ := strings.Cut(redact(url), "://")
+	_, host, _ := strings.Cut(redact.URL(url), "://")
 	host, _, _ = strings.Cut(host, "/")
 	return host
 }

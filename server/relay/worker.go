@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/server/hub"
+	"sluice/server/redact"
 )
 
 // steady is how long a session must have lasted for the next attempt to come
@@ -68,7 +69,7 @@ func (s *Service) newPush(k pushKey, cfg Config, w *worker) *relay {
 
 func (s *Service) relay(r *relay, url string, o Options, cfg Config, w *worker) *relay {
 	r.retry, r.top, r.poke = cfg.Retry, cfg.RetryMax, w.poke
-	r.log = s.log.With("stream", r.name, "url", redact(url))
+	r.log = s.log.With("stream", r.name, "url", redact.URL(url))
 	r.job = Job{URL: url, Options: o, Hub: s.hub, Log: s.log, Session: hub.Session{
 		Stream: r.name, Protocol: schemeOf(url), Remote: hostOf(url), Internal: true,
 	}}
