@@ -15,6 +15,7 @@ const typeSDP = "application/sdp"
 
 // describe answers DESCRIBE (RFC 2326 10.2). It waits for the publisher.
 func (c *serverConn) describe(req *wire.Request) (*wire.Response, error) {
+	c.startOver()
 	if c.session != nil {
 		return nil, &StatusError{Status: wire.MethodNotValid}
 	}
@@ -31,6 +32,18 @@ func (c *serverConn) describe(req *wire.Request) (*wire.Response, error) {
 	res.Header.Add(wire.HeaderContentType, typeSDP)
 	res.Body = source.Description().Append(nil)
 	return res, nil
+}
+
+// startOver takes back a player's session for which no transport was agreed on:
+// some clients begin again then.
+func (c *serverConn) startOver() {
+	s := c.session
+	if s == nil || s.source == nil || len(s.links) > 0 || s.id != "" {
+		return
+	}
+	s.unwatch()
+	c.described = &described{source: s.source, path: s.path, token: s.token}
+	c.session = nil
 }
 
 // contentBase is what control attributes are appended to.

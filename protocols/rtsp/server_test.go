@@ -2,6 +2,7 @@ package rtsp
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -83,6 +84,9 @@ func TestStatus(t *testing.T) {
 		{"no media", nil, wire.Announce, f.url("live/x"), "v=0\r\n", []string{"Content-Type: application/sdp"}, 400, ""},
 		{"unknown codecs only", nil, wire.Announce, f.url("live/x"), "m=video 0 RTP/AVP 96\r\na=rtpmap:96 WMV9/90000\r\n", []string{"Content-Type: application/sdp; charset=utf-8"}, 415, ""},
 		{"a second publisher", nil, wire.Announce, on, string(describe(testAudio)), []string{"Content-Type: application/sdp"}, 403, ""},
+		{"describe after no transport was found", func(c *rawClient) {
+			c.do(wire.UnsupportedTransport, wire.Setup, on+"/trackID=0", nil, "Transport: RTP/AVP;multicast")
+		}, wire.Describe, on, "", nil, 200, ""},
 		{"one track of two", func(c *rawClient) {
 			setup(c)
 			c.do(wire.OK, wire.Setup, on+"/trackID=1", nil, "Transport: RTP/AVP/TCP;interleaved=2-3")
@@ -283,6 +287,28 @@ func TestPlayTCP(t *testing.T) {
 		}
 	}
 	c.ended()
+}
+
+// TestTLS plays over RTSPS, where UDP is refused: media would travel in the
+// clear.
+func TestTLS(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) { c.ListenTLS = "127.0.0.1:0" })
+	f.publishTCP(t, "live/test").run(t)
+	nc, err := tls.Dial("tcp", f.Addrs()[1].String(), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	c := newRawClient(t, nc)
+	url := "rtsps://" + f.Addrs()[1].String() + "/live/test"
+	c.do(wire.OK, wire.Describe, url, nil)
+	c.do(wire.UnsupportedTransport, wire.Setup, url+"/trackID=0", nil, "Transport: RTP/AVP;unicast;client_port=5000-5001")
+	c.do(wire.OK, wire.Setup, url+"/trackID=0", nil, "Transport: RTP/AVP;unicast;client_port=5000-5001,RTP/AVP/TCP;interleaved=0-1")
+	c.do(wire.OK, wire.Play, url, nil)
+	c.packet()
+	if v := f.hub.Find("live/test").Viewers(); len(v) != 1 || v[0].Protocol != "rtsps" {
+		t.Errorf("%v", v)
+	}
 }
 
 // TestReports: publishers get receiver reports.

@@ -221,13 +221,13 @@ func TestPortsUsedUp(t *testing.T) {
 // TestDeadUDPPlayer: one that gives no sign of life is ended, one that sends
 // reports is not.
 func TestDeadUDPPlayer(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout = time.Second })
+	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout = 2 * time.Second })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
 	c := f.dial(t)
 	alive := setupUDP(c, f.url("live/test")+"/trackID=1", "play")
 	c.send(wire.Play, f.url("live/test"), nil)
-	for range 15 {
+	for range 30 {
 		<-time.After(100 * time.Millisecond)
 		_, _ = alive.conns[1].WriteToUDP([]byte{0x80, 201, 0, 1, 0, 0, 0, 0}, alive.server[1])
 	}
