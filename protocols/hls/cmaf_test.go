@@ -265,7 +265,7 @@ func TestStalls(t *testing.T) {
 		{"no sound", true, false, 0, 4},
 		{"nothing", false, false, 1, 0},
 	} {
-		for name, make := range map[string]func() (presenter, *scene, string){
+		for name, begin := range map[string]func() (presenter, *scene, string){
 			"CMAF": func() (presenter, *scene, string) { p := testCMAF(); return p, &p.scene, audioPlaylist },
 			"MPEG-TS": func() (presenter, *scene, string) {
 				p := testTransport(nil, nil)
@@ -273,7 +273,7 @@ func TestStalls(t *testing.T) {
 			},
 		} {
 			t.Run(c.name+", "+name, func(t *testing.T) {
-				p, scene, list := make()
+				p, scene, list := begin()
 				w := watch(t, scene)
 				w.stalls = true
 				s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}

@@ -26,6 +26,7 @@ type transport struct {
 
 	buf    []byte // of the segment in the making
 	making *segment
+	tail   *segment         // done, and not listed yet
 	begin  time.Duration    // DTS of its first packet
 	newest [3]time.Duration // DTS of the newest packet, by media.Kind
 	frame  [3]time.Duration // how long the one before it lasted
@@ -68,7 +69,7 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 	if gap := p.DTS - max(x.newest[media.Video], x.newest[media.Audio]); x.making != nil && x.cutter.hole(p.DTS-x.begin, gap, x.frame[p.Kind()]) {
 		failed = errors.Join(failed, x.interrupt())
 	} else if x.ends(p) {
-		failed = errors.Join(failed, x.finish(p.DTS))
+		failed = errors.Join(failed, x.finish(p.DTS, false))
 	}
 	if x.making == nil {
 		x.start(p)
@@ -110,22 +111,42 @@ func (x *transport) start(p *media.Packet) {
 	x.buf = x.mux.AppendTables(x.buf[:0])
 }
 
-// finish ends the segment in the making, at the given time.
-func (x *transport) finish(at time.Duration) error {
+// shortTail is less than what a break may leave as a segment of its own. Chromium
+// takes the last segment of a list for the one that comes after it if it is
+// shorter (FindSegmentIndexByPdt), plays it again, and fails.
+const shortTail = time.Second
+
+// finish ends the segment in the making, at the given time. Before a break a short
+// one is listed together with the one after it only.
+func (x *transport) finish(at time.Duration, broken bool) error {
 	seg := x.making
 	if seg == nil {
 		return nil
 	}
 	x.making = nil
 	seg.duration = max(0, min(at-x.begin, x.cutter.limit()))
-	seg.name = x.life + "-" + strconv.FormatUint(x.next(), 10) + ".ts"
 	seg.data = append([]byte(nil), x.buf...)
 	seg.size = len(seg.data)
-	x.cutter.settle(seg.duration)
-	x.target, x.control = x.cutter.target, m3u8.Control{HoldBack: 3 * x.cutter.target}
 	if x.rate == 0 {
 		x.rate = frameRate(x.count, seg.duration)
 	}
+	err := x.release()
+	if x.tail = seg; broken && seg.duration < shortTail && len(x.listed) > 0 {
+		return err
+	}
+	return errors.Join(err, x.release())
+}
+
+// release lists the segment that was held back.
+func (x *transport) release() error {
+	seg := x.tail
+	if seg == nil {
+		return nil
+	}
+	x.tail = nil
+	seg.name = x.life + "-" + strconv.FormatUint(x.next(), 10) + ".ts"
+	x.cutter.settle(seg.duration)
+	x.target, x.control = x.cutter.target, m3u8.Control{HoldBack: 3 * x.cutter.target}
 	x.close(seg)
 	x.publish()
 	x.show()
@@ -201,7 +222,7 @@ func (x *transport) interrupt() error {
 	}
 	x.broken = true
 	x.mux.Discontinuity()
-	return x.finish(at)
+	return x.finish(at, true)
 }
 
 // leave says that the publisher has left, and may come back.
@@ -214,7 +235,7 @@ func (x *transport) leave() error {
 
 // end says that nothing more will come.
 func (x *transport) end() error {
-	err := x.interrupt()
+	err := errors.Join(x.interrupt(), x.release())
 	x.ended = true
 	x.publish()
 	if x.record != nil {

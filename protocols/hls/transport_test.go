@@ -48,6 +48,35 @@ func TestTransportRules(t *testing.T) {
 	}
 }
 
+// TestShortTail: what is left of a segment before a break is listed with the one
+// after it, or at the end.
+func TestShortTail(t *testing.T) {
+	x := testTransport(&record{}, nil)
+	w := watch(t, &x.scene)
+	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s.play(t, x, 6*time.Second+400*ms, w.look)
+	if err := x.leave(); err != nil {
+		t.Fatal(err)
+	}
+	w.look()
+	if n := len(w.last(livePlaylist).segments); n != 3 {
+		t.Errorf("%d segments", n)
+	}
+	s.again()
+	s.play(t, x, 2*time.Second+100*ms, w.look)
+	l := w.last(livePlaylist)
+	if l.discontinuities+uint64(len(l.segments))+l.sequence != 5 || l.segments[2].duration > 0.5 || !l.segments[3].discontinuity {
+		t.Errorf("%s", l.text)
+	}
+	if err := x.end(); err != nil {
+		t.Fatal(err)
+	}
+	w.look()
+	if l := w.last(livePlaylist); l.sequence+uint64(len(l.segments)) != 6 || !l.end {
+		t.Errorf("%s", l.text)
+	}
+}
+
 func TestTransportComesBack(t *testing.T) {
 	x := testTransport(&record{}, nil)
 	w := watch(t, &x.scene)
