@@ -42,7 +42,8 @@ type Handler interface {
 type Recorder interface {
 	// Context ends when the publisher must; context.Cause says why.
 	Context() context.Context
-	// Record begins, once the tracks are set up.
+	// Record begins, once the tracks are set up. What is set up and can't be
+	// taken is passed over.
 	Record(r Recording)
 	// RTP takes a packet of a track, which is its to keep. The error ends the
 	// publisher.
