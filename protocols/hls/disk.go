@@ -41,7 +41,7 @@ func (f *folder) open(life string, keep bool) error {
 	if err := f.putAside(); err != nil || keep {
 		return err
 	}
-	return errors.Join(os.MkdirAll(f.dir, folderMode), f.playlist(life+transient))
+	return f.playlist(life + transient)
 }
 
 // putAside makes room for another record.
@@ -101,7 +101,13 @@ func (f *folder) segment(name string, data []byte) (string, error) {
 // playlist replaces a file as a whole.
 func (f *folder) playlist(name string, pieces ...[]byte) error {
 	temporary := filepath.Join(f.dir, name+".tmp")
-	w, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, fileMode)
+	const create = os.O_CREATE | os.O_WRONLY | os.O_TRUNC
+	w, err := os.OpenFile(temporary, create, fileMode)
+	if errors.Is(err, fs.ErrNotExist) { // the folder went with the life before
+		if err = os.MkdirAll(f.dir, folderMode); err == nil {
+			w, err = os.OpenFile(temporary, create, fileMode)
+		}
+	}
 	if err != nil {
 		return err
 	}
