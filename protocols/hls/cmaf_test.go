@@ -213,6 +213,9 @@ func TestCMAFComesBack(t *testing.T) {
 			}
 			if a.gap {
 				gaps++
+				if f := p.scene.view.Load().file(a.uri); f == nil || len(f.data) == 0 {
+					t.Errorf("%s can't be had", a.uri)
+				}
 			}
 		}
 	}

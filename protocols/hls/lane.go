@@ -188,6 +188,10 @@ func (l *lane) finish(next, least time.Duration, clock *wall) error {
 	seg.duration = max(seg.duration, least)
 	seg.name = l.prefix + strconv.FormatUint(l.next(), 10) + ".m4s"
 	l.join(seg)
+	if seg.gap {
+		// ffmpeg 5 does not know gaps: it gets a segment without samples.
+		seg.data = fmp4.AppendSegmentType(nil)
+	}
 	l.close(seg)
 	l.held, l.filled, l.dirty = nil, false, true
 	return nil

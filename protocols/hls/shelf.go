@@ -76,11 +76,9 @@ func (s *shelf) keep(f *file) {
 
 // close ends the segment in the making, which seg is or replaces.
 func (s *shelf) close(seg *segment) {
-	if !seg.gap {
-		s.files.Store(seg.name, &seg.file)
-		if len(seg.parts) == 0 { // else counted with them
-			s.size += len(seg.data)
-		}
+	s.files.Store(seg.name, &seg.file)
+	if len(seg.parts) == 0 { // else counted with them
+		s.size += len(seg.data)
 	}
 	s.listed = append(s.listed, seg)
 	s.open = nil
