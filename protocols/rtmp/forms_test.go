@@ -95,5 +95,6 @@ func (rename) Process(p *media.Packet, emit func(*media.Packet)) error {
 	return nil
 }
 func (rename) Close() {}
+func (rename) Cut()   {}
 
 var aacTrack = fake(media.AAC)

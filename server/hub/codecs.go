@@ -37,6 +37,9 @@ type Filter interface {
 	// it. An error ends the derived sound; what one broken frame calls for is
 	// concealment, not an error.
 	Process(p *media.Packet, emit func(*media.Packet)) error
+	// Cut says that the next packet is another publisher's: its time is no
+	// jitter of the packets' before.
+	Cut()
 	// Close frees what the filter holds. Nothing more is emitted.
 	Close()
 }

@@ -82,6 +82,9 @@ func (t *transcoding) process(item Item) {
 	p := item.Packet
 	switch {
 	case p == nil:
+		if t.filter != nil && item.Event == EventPublish {
+			t.filter.Cut()
+		}
 		t.emit(item)
 	case p.Kind() != media.Audio || p.Track.Codec == t.target:
 		t.emit(item)

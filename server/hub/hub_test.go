@@ -350,6 +350,7 @@ type toy struct {
 
 func (f toy) Track() *media.Track { return f.track }
 func (f toy) Close()              { *f.running-- }
+func (f toy) Cut()                {}
 func (f toy) Process(p *media.Packet, emit func(*media.Packet)) error {
 	emit(&media.Packet{Track: f.track, DTS: p.DTS, PTS: p.PTS, Payload: append([]byte("opus-"), p.Payload...)})
 	return nil

@@ -39,6 +39,7 @@ type Pipeline struct {
 	last    time.Duration // length of the last packet
 	lost    int           // samples per channel since the last packet
 	arrival time.Time     // of the packet being processed
+	cut     bool          // the next packet begins a new time line
 
 	// Scratch, used again and again.
 	pcm    []float32 // as decoded
@@ -105,7 +106,10 @@ func (p *Pipeline) Process(in *media.Packet, emit func(*media.Packet)) error {
 	if p.stats.Packets++; p.stats.Packets == 1 {
 		p.clock.begin(in.PTS)
 	}
-	verdict := p.drift.judge(p.lead(in), p.last)
+	verdict, early := p.drift.judge(p.lead(in), p.last), 0
+	if p.cut {
+		verdict, early = p.join(p.lead(in), verdict)
+	}
 	switch verdict {
 	case missing:
 		p.stats.Gaps++
@@ -125,7 +129,8 @@ func (p *Pipeline) Process(in *media.Packet, emit func(*media.Packet)) error {
 		}
 		return nil
 	}
-	p.rs.Stretch(p.drift.observe(p.lead(in), p.last))
+	p.mixed = p.mixed[min(early*p.out.Channels, len(p.mixed)):]
+	p.rs.Stretch(p.drift.observe(p.lead(in)+media.FromClock(int64(early), p.dec.rate()), p.last))
 	if bad != nil {
 		if p.stats.Bad++; p.stats.Bad == 1 {
 			p.log.Warn("sound packets that don't decode are concealed", "codec", p.src.Codec, "error", bad)
@@ -135,6 +140,28 @@ func (p *Pipeline) Process(in *media.Packet, emit func(*media.Packet)) error {
 	p.lost = 0
 	p.blend(p.mixed)
 	return p.feed(p.mixed, emit)
+}
+
+// Cut has the next packet begin where its time says, however little that is from
+// where the sound so far ends.
+func (p *Pipeline) Cut() { p.cut = true }
+
+// join is judge for what follows a cut: a gap is filled, however short, and what
+// begins too early loses that much, early samples of its last packet too.
+func (p *Pipeline) join(lead time.Duration, judged verdict) (v verdict, early int) {
+	p.drift = drift{}
+	switch {
+	case judged == leap:
+		v = leap
+	case lead > 0:
+		v = missing
+	case -lead >= p.last:
+		return surplus, 0 // and go on
+	default:
+		early = p.samples(-lead)
+	}
+	p.cut = false
+	return v, early
 }
 
 // retrack changes the source. Its codec may change too.

@@ -404,6 +404,42 @@ func TestTimeStandsStill(t *testing.T) {
 	}
 }
 
+// Where a publisher comes back its sound is where its pictures are from the first
+// packet on, though the distance is one that is bent away elsewhere.
+func TestCut(t *testing.T) {
+	for _, by := range []time.Duration{-40 * time.Millisecond, 20 * time.Millisecond, 300 * time.Millisecond} {
+		in := source(t, media.PCMA, 1, sndtest.Tone(g711Rate, 1, 4*g711Rate, 400, 0.3))
+		p, err := New(in[0].Track, media.AAC, DefaultConfig(), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var last, began time.Duration
+		for i, q := range in {
+			if i >= len(in)/2 {
+				q.PTS += by
+			}
+			if i == len(in)/2 {
+				p.Cut()
+			}
+			err := p.Process(q, func(o *media.Packet) {
+				if o.PTS <= last && last > 0 {
+					t.Errorf("%v: a packet at %v after one at %v", by, o.PTS, last)
+				}
+				last = o.PTS
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if began = p.lead(q) + p.last; i >= len(in)/2+2 && began.Abs() > time.Millisecond {
+				t.Fatalf("%v: packet %d is %v off", by, i, began)
+			}
+		}
+		if s := p.Stats(); s.Leaps > 0 || s.Gaps > 1 || s.Surplus > 2 {
+			t.Errorf("%v: %+v", by, s)
+		}
+	}
+}
+
 func testBadPackets(t *testing.T, codecs []media.Codec) {
 	each(t, codecs, func(t *testing.T, from, to media.Codec) {
 		in := source(t, from, 2, sndtest.Music(48000, 2, 2*48000))
