@@ -66,6 +66,10 @@ fuzz: opus ## run every fuzz target for FUZZTIME (5m)
 soak: build ## 30 minutes of publishers and viewers that come and go; SOAK sets the time
 	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -v -timeout 60m -run TestSoak ./...
 
+.PHONY: matrix
+matrix: build ## every input to every output, measured; writes docs/matrix.md
+	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice MATRIX=$(CURDIR)/docs/matrix.md $(GO) test -count=1 -timeout 20m -run TestMatrix ./...
+
 .PHONY: deps
 deps: ## install what the tests need (Debian, as root), or name it
 	@tools/deps

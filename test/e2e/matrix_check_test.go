@@ -145,7 +145,7 @@ func findRuns(v *verdict, src, got *take, w want) (runs []stint) {
 		if len(r.shifts) > 0 {
 			slices.Sort(r.shifts)
 			r.shift = r.shifts[len(r.shifts)/2]
-			if spread := max(r.shift-r.shifts[0], r.shifts[len(r.shifts)-1]-r.shift); spread > 0.005 {
+			if spread := max(r.shift-r.shifts[0], r.shifts[len(r.shifts)-1]-r.shift); spread > 0.010 {
 				v.fault("run %d: pictures are up to %.1f ms off their time", i, spread*1000)
 			}
 		}
@@ -166,18 +166,19 @@ func samePackets(v *verdict, src, got *take, runs int) {
 		return // samples have no bounds of packets: sameSound compares them
 	}
 	orig, list := src.packets["audio"], got.packets["audio"]
-	// A tone may repeat itself: a run begins where some more packets fit.
+	// A tone may repeat itself: a run begins where most packets fit.
 	find := func(n int) int {
+		best, longest := -1, 0
 		for i := range orig {
 			same := 0
-			for same < 5 && i+same < len(orig) && n+same < len(list) && orig[i+same].hash == list[n+same].hash {
+			for same < 100 && i+same < len(orig) && n+same < len(list) && orig[i+same].hash == list[n+same].hash {
 				same++
 			}
-			if same == min(5, len(list)-n) {
-				return i
+			if same > longest {
+				best, longest = i, same
 			}
 		}
-		return -1
+		return best
 	}
 	breaks, last := 0, -2
 	for n, p := range list {

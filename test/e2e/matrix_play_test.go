@@ -216,8 +216,9 @@ func playWebSocket(suffix string, share int) func(*testing.T, *gateway, string, 
 			<-ended
 		})
 		t.Cleanup(stop)
-		return &capture{
-			file: file, stop: stop, said: func() string { return "" },
+		var faults string
+		c := &capture{
+			file: file, said: func() string { return faults },
 			pictures: func() int { return int(messages.Load()) / share },
 			done: func() bool {
 				select {
@@ -228,7 +229,27 @@ func playWebSocket(suffix string, share int) func(*testing.T, *gateway, string, 
 				}
 			},
 		}
+		c.stop = func() {
+			stop()
+			c.file, faults = readable(t, file, w)
+		}
+		return c
 	}
+}
+
+// readable is a file that ffmpeg 5.1 reads: FLV with what it does not know there
+// becomes Matroska.
+func readable(t *testing.T, file string, w want) (same, faults string) {
+	t.Helper()
+	if filepath.Ext(file) != ".flv" || classic(w.video, w.audio) {
+		return file, ""
+	}
+	b, faults := tagsToMKV(readFLV(t, file), &w)
+	file = strings.TrimSuffix(file, ".flv") + ".mkv"
+	if err := os.WriteFile(file, b, 0o600); err != nil {
+		t.Error(err)
+	}
+	return file, faults
 }
 
 // playRecord takes the server's own record of the stream.
@@ -243,15 +264,7 @@ func playRecord(dir, ext string) func(*testing.T, *gateway, string, want) *captu
 				_, err := os.Stat(file)
 				return err == nil
 			})
-			if ext != ".flv" || classic(w.video, w.audio) {
-				return
-			}
-			var b []byte
-			b, faults = tagsToMKV(readFLV(t, file), &w)
-			c.file = filepath.Join(t.TempDir(), "record.mkv")
-			if err := os.WriteFile(c.file, b, 0o600); err != nil {
-				t.Error(err)
-			}
+			c.file, faults = readable(t, file, w)
 		}
 		return c
 	}

@@ -57,6 +57,7 @@ func outlets(records string) []outlet {
 	return []outlet{
 		{name: "RTMP", passes: append(flv, "opus"), sound: "aac", record: playRTMP},
 		{name: "HTTP-FLV", passes: flv, sound: "aac", record: playHTTPFLV},
+		{name: "WS-FLV", passes: flv, sound: "aac", record: playWebSocket(".flv", 3)},
 		{name: "HTTP-TS", passes: ts, sound: "aac", record: playFFmpeg(web(".ts"))},
 		{name: "WS-TS", passes: mp4, sound: "aac", record: playWebSocket(".ts?opus=1", 3)},
 		{name: "HTTP-MP4", passes: mp4, sound: "aac", record: playFFmpeg(web(".mp4"))},
