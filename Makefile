@@ -55,7 +55,7 @@ cross: opus ## compile for every platform that is released
 
 .PHONY: bench
 bench: opus ## benchmarks; compare ratios of one run, absolute times drift
-	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./server/... ./protocols/... ./webrtc/...
+	$(GO) test -tags '$(TAGS)' -run '^$$' -bench . -benchmem ./server/... ./protocols/... ./webrtc/... ./test/bench
 
 FUZZTIME ?= 5m
 .PHONY: fuzz

@@ -105,6 +105,9 @@ func (r *matrixRow) run(t *testing.T, g *gateway, b *chromium) {
 	}
 	w := r.again.want(r.m)
 	w.runs = 1
+	if strings.HasPrefix(r.again.name, "HLS") {
+		w.runs = 0 // its players begin some segments back
+	}
 	r.judge(t, r.again.name+", joined later", again, w)
 }
 
