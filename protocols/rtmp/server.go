@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"sync"
 	"time"
+
+	"sluice/protocols/internal/conns"
 )
 
 // Handler serves the sessions of a Server. Its methods are called
@@ -42,36 +42,13 @@ type Server struct {
 	// Log may be nil.
 	Log *slog.Logger
 
-	mu        sync.Mutex
-	closing   bool
-	listeners map[net.Listener]struct{}
-	conns     map[*serverConn]struct{}
-	running   sync.WaitGroup // connections
+	conns conns.Group[*serverConn]
 }
 
 // Serve accepts connections from ln until Shutdown or an error. With TLS, ln
 // is one of ServeTLS. It returns ErrServerClosed after Shutdown.
 func (s *Server) Serve(ln net.Listener) error {
-	if !s.addListener(ln) {
-		return errors.Join(ErrServerClosed, ln.Close())
-	}
-	defer s.removeListener(ln)
-	for {
-		nc, err := ln.Accept()
-		var again interface{ Temporary() bool }
-		switch {
-		case err == nil:
-			s.accept(nc)
-		case s.isClosing():
-			return ErrServerClosed
-		case errors.As(err, &again) && again.Temporary():
-			// Out of file descriptors, most likely: others must end first.
-			s.log().Warn("rtmp accept failed", "error", err)
-			time.Sleep(100 * time.Millisecond)
-		default:
-			return fmt.Errorf("rtmp: accept: %w", err)
-		}
-	}
+	return s.conns.Serve(ln, s.accept, func(err error) { s.log().Warn("rtmp accept failed", "error", err) })
 }
 
 // ServeTLS is Serve for RTMPS.
@@ -79,60 +56,26 @@ func (s *Server) ServeTLS(ln net.Listener, cfg *tls.Config) error {
 	return s.Serve(tls.NewListener(ln, cfg))
 }
 
-func (s *Server) addListener(ln net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	if s.listeners == nil {
-		s.listeners = make(map[net.Listener]struct{})
-	}
-	s.listeners[ln] = struct{}{}
-	return true
-}
-
-func (s *Server) removeListener(ln net.Listener) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.listeners, ln)
-}
-
-func (s *Server) isClosing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closing
-}
-
-// accept starts the goroutine of a connection, unless there are too many.
+// accept starts the goroutine of a connection.
 func (s *Server) accept(nc net.Conn) {
 	c := newServerConn(s, nc)
-	s.mu.Lock()
-	open := len(s.conns)
-	full := s.MaxConnections > 0 && open >= s.MaxConnections
-	refused := full || s.closing
-	if !refused {
-		if s.conns == nil {
-			s.conns = make(map[*serverConn]struct{})
-		}
-		s.conns[c] = struct{}{}
-		s.running.Add(1)
-	}
-	s.mu.Unlock()
-	if refused {
-		if full {
-			s.log().Warn("rtmp connection refused: too many", "remote", nc.RemoteAddr(), "open", open)
-		}
+	if !s.add(c) {
 		c.close(ErrServerClosed)
 		return
 	}
 	go func() {
-		defer s.running.Done()
+		defer s.conns.Remove(c)
 		s.serve(c)
-		s.mu.Lock()
-		delete(s.conns, c)
-		s.mu.Unlock()
 	}()
+}
+
+// add takes a connection into the list, unless there are too many.
+func (s *Server) add(c *serverConn) bool {
+	full, ok := s.conns.Add(c, s.MaxConnections)
+	if full {
+		s.log().Warn("rtmp connection refused: too many", "remote", c.net.RemoteAddr(), "open", s.MaxConnections)
+	}
+	return ok
 }
 
 // serve runs one connection to its end.
@@ -150,46 +93,13 @@ func (s *Server) serve(c *serverConn) {
 }
 
 // Connections returns how many connections are open.
-func (s *Server) Connections() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.conns)
-}
+func (s *Server) Connections() int { return s.conns.Len() }
 
 // Shutdown closes the listeners, asks the peers that can to connect again
 // later, ends all sessions with ErrServerClosed, and waits for their
 // goroutines. When ctx is done before that, connections are cut, and the
 // error is that of ctx.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	s.closing = true
-	for ln := range s.listeners {
-		_ = ln.Close()
-	}
-	conns := make([]*serverConn, 0, len(s.conns))
-	for c := range s.conns {
-		conns = append(conns, c)
-	}
-	s.mu.Unlock()
-	for _, c := range conns {
-		c.cancel(ErrServerClosed)
-	}
-	done := make(chan struct{})
-	go func() {
-		s.running.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		for _, c := range conns {
-			_ = c.net.Close()
-		}
-		<-done
-		return ctx.Err()
-	}
-}
+func (s *Server) Shutdown(ctx context.Context) error { return s.conns.Shutdown(ctx) }
 
 func (s *Server) log() *slog.Logger {
 	if s.Log == nil {

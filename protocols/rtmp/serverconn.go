@@ -44,6 +44,12 @@ func newServerConn(s *Server, nc net.Conn) *serverConn {
 	}
 }
 
+// End implements conns.Conn.
+func (c *serverConn) End(cause error) { c.cancel(cause) }
+
+// Cut implements conns.Conn.
+func (c *serverConn) Cut() { _ = c.net.Close() }
+
 // run serves the connection to its end and tells why it ended. The caller
 // closes it.
 func (c *serverConn) run() error {

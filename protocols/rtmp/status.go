@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sluice/protocols/container/amf"
+	"sluice/protocols/internal/conns"
 	"sluice/protocols/rtmp/message"
 	"sluice/server/redact"
 )
@@ -79,7 +80,7 @@ func (e *ReconnectError) Error() string {
 
 // Errors that end sessions.
 var (
-	ErrServerClosed = errors.New("rtmp: server closed")
+	ErrServerClosed = conns.ErrClosed
 	// ErrProtocol: the peer breaks the rules of the protocol.
 	ErrProtocol = errors.New("rtmp: protocol error")
 	// errEnded: a handler has ended its session without an error.

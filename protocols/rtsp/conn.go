@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"sluice/protocols/internal/wsframe"
 	"sluice/protocols/rtsp/wire"
 )
 
@@ -72,7 +73,7 @@ func (c *conn) respond(r *wire.Response) error {
 	defer c.mu.Unlock()
 	c.buf = r.Append(c.buf[:0])
 	if c.websocket {
-		whole := appendMessageHead(nil, opBinary, len(c.buf))
+		whole := wsframe.AppendHeader(nil, wsframe.Binary, len(c.buf))
 		return c.write(net.Buffers{append(whole, c.buf...)})
 	}
 	return c.write(net.Buffers{c.buf})
@@ -107,7 +108,7 @@ func (c *conn) keep(buf []byte) {
 func (c *conn) WriteFrame(channel uint8, data []byte) error {
 	var b []byte
 	if c.websocket {
-		b = appendMessageHead(b, opBinary, wire.FrameHeaderSize+len(data))
+		b = wsframe.AppendHeader(b, wsframe.Binary, wire.FrameHeaderSize+len(data))
 	}
 	b = wire.AppendFrame(b, channel, data)
 	c.mu.Lock()
@@ -117,7 +118,7 @@ func (c *conn) WriteFrame(channel uint8, data []byte) error {
 
 // writeMessage writes a message of WebSocket that is no part of the stream.
 func (c *conn) writeMessage(opcode byte, data []byte) error {
-	b := append(appendMessageHead(nil, opcode, len(data)), data...)
+	b := append(wsframe.AppendHeader(nil, opcode, len(data)), data...)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.write(net.Buffers{b})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/protocols/container/rtp"
+	"sluice/protocols/internal/wsframe"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -167,7 +168,7 @@ type unit struct {
 func (u *unit) build(payloads []rtp.Payload, timestamp uint32, websocket bool) {
 	size := 0
 	for _, p := range payloads {
-		size += maxMessageHead + frameHead + rtp.HeaderSize + len(p.Data)
+		size += wsframe.MaxShortHeader + frameHead + rtp.HeaderSize + len(p.Data)
 	}
 	u.websocket = websocket
 	u.data, u.ends, u.time = make([]byte, 0, size), make([]int32, 0, len(payloads)), timestamp+payloads[0].Ticks
@@ -175,7 +176,7 @@ func (u *unit) build(payloads []rtp.Payload, timestamp uint32, websocket bool) {
 		pl := &payloads[i]
 		packet := rtp.HeaderSize + len(pl.Data)
 		if websocket {
-			u.data = appendMessageHead(u.data, opBinary, frameHead+packet)
+			u.data = wsframe.AppendHeader(u.data, wsframe.Binary, frameHead+packet)
 		}
 		u.data = append(u.data, '$', u.track.channel)
 		u.data = binary.BigEndian.AppendUint16(u.data, uint16(packet))

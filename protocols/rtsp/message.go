@@ -5,33 +5,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+
+	"sluice/protocols/internal/wsframe"
 )
-
-// maxMessageHead is the longest header of a WebSocket message without a mask
-// that carries an RTP packet, which is less than 64 KiB.
-const maxMessageHead = 4
-
-// WebSocket opcodes (RFC 6455 5.2).
-const (
-	opBinary = 2
-	opClose  = 8
-	opPing   = 9
-	opPong   = 10
-)
-
-// appendMessageHead appends the header of a final, unmasked WebSocket message
-// of size bytes (RFC 6455 5.2).
-func appendMessageHead(dst []byte, opcode byte, size int) []byte {
-	const final = 0x80
-	switch {
-	case size < 126:
-		return append(dst, final|opcode, byte(size))
-	case size < 1<<16:
-		return binary.BigEndian.AppendUint16(append(dst, final|opcode, 126), uint16(size))
-	default:
-		return binary.BigEndian.AppendUint64(append(dst, final|opcode, 127), uint64(size))
-	}
-}
 
 // messageHead returns the size of the header that b begins with, which is that
 // of an RTP packet.
@@ -111,7 +87,7 @@ func (m *messageReader) next() error {
 	case opcode < 3:
 		m.left = size
 		return nil
-	case opcode < control || opcode > opPong || size > maxControl:
+	case opcode < control || opcode > wsframe.Pong || size > maxControl:
 		return errMessage
 	}
 	return m.control(opcode, int(size))
@@ -127,14 +103,14 @@ func (m *messageReader) control(opcode byte, size int) error {
 		payload[i] ^= m.mask[i&3]
 	}
 	switch opcode {
-	case opClose:
+	case wsframe.Close:
 		if m.answer != nil {
-			_ = m.answer(opClose, payload) // it ends in any case
+			_ = m.answer(wsframe.Close, payload) // it ends in any case
 		}
 		return io.EOF
-	case opPing:
+	case wsframe.Ping:
 		if m.answer != nil {
-			return m.answer(opPong, payload)
+			return m.answer(wsframe.Pong, payload)
 		}
 	}
 	return nil

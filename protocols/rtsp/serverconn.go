@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/protocols/internal/wsframe"
 	"sluice/protocols/rtsp/wire"
 )
 
@@ -62,6 +63,12 @@ func (c *serverConn) close(cause error) {
 	_ = c.net.Close() // the reason is known, what else fails is not of interest
 }
 
+// End implements conns.Conn.
+func (c *serverConn) End(cause error) { c.cancel(cause) }
+
+// Cut implements conns.Conn.
+func (c *serverConn) Cut() { _ = c.net.Close() }
+
 // run serves the connection to its end and tells why it ended. The caller
 // closes it.
 func (c *serverConn) run() error {
@@ -73,8 +80,8 @@ func (c *serverConn) run() error {
 	var broken net.Error
 	if !errors.As(err, &broken) {
 		if c.websocket {
-			const normal = "\x03\xe8"                   // 1000, RFC 6455 7.4.1
-			_ = c.writeMessage(opClose, []byte(normal)) // it ends in any case
+			const normal = "\x03\xe8"                         // 1000, RFC 6455 7.4.1
+			_ = c.writeMessage(wsframe.Close, []byte(normal)) // it ends in any case
 		}
 		c.farewell()
 	}

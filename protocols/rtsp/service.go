@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"sync"
 
+	"sluice/protocols/internal/conns"
 	"sluice/protocols/rtsp/sdp"
 	"sluice/protocols/rtsp/wire"
 	"sluice/server/hub"
@@ -31,28 +31,12 @@ func Start(cfg Config, certs *tls.Config, h *hub.Hub, log *slog.Logger) (*Servic
 		MaxConnections: cfg.MaxConnections,
 		Log:            log,
 	}}
-	var listeners []net.Listener
-	for _, l := range []struct {
-		name, addr string
-		tls        bool
-	}{{"rtsp", cfg.Listen, false}, {"rtsps", cfg.ListenTLS, true}} {
-		if l.addr == "" {
-			continue
-		}
-		ln, err := net.Listen("tcp", l.addr)
-		if err != nil {
-			for _, open := range listeners {
-				err = errors.Join(err, open.Close())
-			}
-			return nil, fmt.Errorf("%s: %w", l.name, err)
-		}
-		s.addrs = append(s.addrs, ln.Addr())
-		log.Info("listening", "protocol", l.name, "address", ln.Addr())
-		if l.tls {
-			ln = tls.NewListener(ln, certs)
-		}
-		listeners = append(listeners, ln)
+	listeners, err := conns.Listen(log,
+		conns.Address{Protocol: "rtsp", Addr: cfg.Listen}, conns.Address{Protocol: "rtsps", Addr: cfg.ListenTLS, TLS: certs})
+	if err != nil {
+		return nil, err
 	}
+	s.addrs = conns.Addrs(listeners)
 	for _, ln := range listeners {
 		s.serving.Go(func() {
 			if err := s.server.Serve(ln); !errors.Is(err, ErrServerClosed) {

@@ -60,7 +60,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.close(ErrServerClosed)
 		return
 	}
-	defer s.remove(c)
+	defer s.conns.Remove(c)
 	_ = ws.NetConn().SetDeadline(time.Time{}) // net/http's own
 	s.serve(c)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"sluice/protocols/internal/wsframe"
 	"sluice/server/hub"
 )
 
@@ -77,7 +78,7 @@ func (f *framer) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 func frameHead(h *hub.Head) *hub.Head {
 	wrapping := &hub.Head{Opening: frameAll(h.Opening), Resume: frameAll(h.Resume)}
 	if h.MediaType != "" {
-		wrapping.Bytes = frame(opText, []byte(h.MediaType))
+		wrapping.Bytes = wsframe.Frame(wsframe.Text, []byte(h.MediaType))
 	}
 	wrapping.Bytes = append(wrapping.Bytes, frameAll(h.Bytes)...)
 	return wrapping
@@ -88,7 +89,7 @@ func frameAll(b []byte) []byte {
 	if len(b) == 0 {
 		return nil
 	}
-	return frame(opBinary, b)
+	return wsframe.Frame(wsframe.Binary, b)
 }
 
 // accepted returns the response's header before a stream.

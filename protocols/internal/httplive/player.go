@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"sluice/protocols/internal/wsframe"
 )
 
 // player is the connection under one request.
@@ -47,7 +49,7 @@ func upgrade(w http.ResponseWriter, r *http.Request) (player, error) {
 	p := player{conn: ws.NetConn(), ws: ws}
 	ws.SetPingHandler(func(data string) error {
 		// Frames are written whole, so this one falls between two of media.
-		_, err := p.conn.Write(frame(opPong, []byte(data)))
+		_, err := p.conn.Write(wsframe.Frame(wsframe.Pong, []byte(data)))
 		return err
 	})
 	ws.SetCloseHandler(func(int, string) error { return nil })
@@ -84,7 +86,7 @@ func (p player) end(reason error) {
 	if p.ws != nil {
 		const goingAway = "\x03\xe9" // 1001
 		text := reason.Error()
-		_, _ = p.conn.Write(frame(opClose, []byte(goingAway+text[:min(len(text), 120)])))
+		_, _ = p.conn.Write(wsframe.Frame(wsframe.Close, []byte(goingAway+text[:min(len(text), 120)])))
 	}
 }
 

@@ -1,11 +1,11 @@
-package httplive
+package wsframe
 
 import (
 	"bytes"
 	"testing"
 )
 
-func TestFrameHeader(t *testing.T) {
+func TestHeader(t *testing.T) {
 	for _, c := range []struct {
 		size int
 		want []byte
@@ -16,8 +16,14 @@ func TestFrameHeader(t *testing.T) {
 		{65535, []byte{0x82, 126, 0xff, 0xff}},
 		{65536, []byte{0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0}},
 	} {
-		if got := appendFrameHeader(nil, opBinary, c.size); !bytes.Equal(got, c.want) {
+		if got := AppendHeader(nil, Binary, c.size); !bytes.Equal(got, c.want) {
 			t.Errorf("size %d: % x", c.size, got)
 		}
+	}
+}
+
+func TestFrame(t *testing.T) {
+	if got := Frame(Pong, []byte("hi")); string(got) != "\x8a\x02hi" {
+		t.Errorf("% x", got)
 	}
 }
