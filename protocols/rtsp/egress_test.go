@@ -122,6 +122,32 @@ func TestPacer(t *testing.T) {
 	}
 }
 
+// TestTrackThatIsAwayForAWhile: a publisher that comes back may have sound before
+// its pictures are known. Players that know the pictures stay.
+func TestTrackThatIsAwayForAWhile(t *testing.T) {
+	e := wireFormat(slog.New(slog.DiscardHandler), false).New()
+	both := testTracks()
+	again, alone := both, both.Without(media.Video)
+	var seen []*outTrack
+	for i, ts := range []*media.Tracks{&both, &alone, &again} {
+		at := time.Duration(i) * 40 * time.Millisecond
+		for _, track := range ts.Media() {
+			p := &media.Packet{Track: track, DTS: at, PTS: at, Key: true, Payload: vp8Picture(true, 100), Arrival: time.Now()}
+			err := e.Encode(hub.Item{Packet: p, Tracks: ts}, func(u *unit, _ int) {
+				if u.lane != sound {
+					seen = append(seen, u.track)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(seen) != 2 || seen[0] != seen[1] {
+		t.Errorf("the pictures' track is another one: %v", seen)
+	}
+}
+
 // discard takes media and drops them.
 type discard struct{ bytes int }
 

@@ -40,8 +40,9 @@ type encoder struct {
 	cutters   map[media.Codec]rtp.Packetizer
 	tracks    *media.Tracks
 	desc      *description
-	epoch     time.Time // wall-clock time of stream time 0
-	next      [2]uint16 // sequence numbers
+	known     [2]*outTrack // the newest of each lane
+	epoch     time.Time    // wall-clock time of stream time 0
+	next      [2]uint16    // sequence numbers
 	last      [2]steady
 	payloads  []rtp.Payload // scratch
 	failed    bool          // of a packet that can't be cut
@@ -129,8 +130,10 @@ func (e *encoder) describe(ts media.Tracks) *description {
 			continue
 		}
 		d.formats[lane] = format
-		if e.desc != nil && e.desc.tracks[lane].serves(t, format) {
-			d.tracks[lane] = e.desc.tracks[lane]
+		// A publisher that comes back may have its sound some time before its
+		// pictures: what is missing for a while is not changed.
+		if e.known[lane].serves(t, format) {
+			d.tracks[lane] = e.known[lane]
 			continue
 		}
 		d.tracks[lane] = newOutTrack(t, format, lane)
@@ -139,7 +142,7 @@ func (e *encoder) describe(ts media.Tracks) *description {
 			// number the channels.
 			d.tracks[lane].channel = 2
 		}
-		e.last[lane] = steady{}
+		e.known[lane], e.last[lane] = d.tracks[lane], steady{}
 	}
 	return d
 }
