@@ -15,12 +15,27 @@ package e2e
 //	B  torn after a drop              TestStoppedPlayers, hub.TestLateViewerStartsAtTheNewestKey
 //	B  WebSocket frames torn          httpflv.TestWebSocket: header and tag are one buffer
 //	B  shared buffers corrupt         TestBadRTMP and TestRelayMatrix: several players of one stream, bit by bit
-//	C  B-frames                       TestRelayMatrix, TestRTMPToChromium
-//	C  declared but silent track      TestSilentTrackDelaysNobody, hub.TestStreamWaitsForItsTracks
-//	C  other codecs after a republish TestRepublishAsSomethingElse, hub.TestReconnectKeepsViewersAndTime
+//	C  B-frames, RTSP both ways       TestMatrix (rows and columns of RTSP), rtsp.TestIngestBFrames, TestRTMPToChromium
+//	C  declared but silent track      TestSilentTrackDelaysNobody, hub.TestStreamWaitsForItsTracks, rtsp.TestIngestExpects
+//	C  first A/V offset lost          TestMatrix (RTSP in, TS out), rtsp.TestIngestSync, timing.TestSync
+//	C  no sender reports for players  TestMatrix (WHEP), rtsp.TestReports, TestLipSync
+//	C  other codecs after a republish TestRepublishAsSomethingElse, hub.TestReconnectKeepsViewersAndTime;
+//	   TS tables, SDP, HLS, MP4       httpts.TestEncoder, rtsp.TestCodecChange, hls.TestCMAFComesBack, TestMP4Change
+//	C  sound after pictures, no key   TestRepublishAsSomethingElse (sound alone in between)
+//	C  G711 missing in TS and HLS     TestMatrix (PCMA and PCMU to TS, HLS, MP4)
+//	C  no transcoding, AV1, VP9       TestMatrix, TestChromiumToChromium, TestMP4BrowserToBrowser
 //	C  FLV flags say too much         TestRepublishAsSomethingElse, httpflv.TestHTTP
+//	C  HEVC in HLS as TS only         TestMatrix (H265 to HLS fMP4)
+//	D  Basic never, Digest unchecked  TestRTSPAuth, rtsp.TestAuth, rtsp.TestChallenges, rtsp.TestWrongCredentials
+//	D  ANNOUNCE without credentials   TestRTSPAuth, rtsp.TestAuth
+//	D  refused pull ends a publisher  TestFailingPullLeavesThePublisher, TestSecondPublisher
+//	D  start_rtp_pub beside another   nothing receives bare RTP yet
+//	D  a pull that can't be stopped   relay.TestReload, relay.TestOnDemand
+//	D  a push that outlives its input relay.TestPush, TestRelayedPublisherCrash
 //	D  deleteStream, FCUnpublish      TestUnpublishCommands, rtmp.TestCommands
 //	D  paths that nobody answers      TestEveryPathIsAnswered, httpflv.TestRefusals
+//	D  nested locks of HLS sessions   hls.TestSessions under the race detector; docs/locks.md
+//	D  record.m3u8 is O(n^2)          hls.TestRecordOnDisk: lines are appended
 import (
 	"bytes"
 	"context"
@@ -28,6 +43,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -265,6 +282,46 @@ func TestSilentTrackDelaysNobody(t *testing.T) {
 	if f.flags != 1 {
 		t.Errorf("the FLV header says %#x, want 1: pictures only", f.flags)
 	}
+	// No player is told of sound, or waits for it.
+	for _, url := range []string{
+		"http://" + g.http + "/live/mute.ts", "http://" + g.http + "/live/mute.mp4", "rtsp://" + g.rtsp + "/live/mute",
+		"http://" + g.http + "/live/mute.m3u8", "http://" + g.http + "/hls/live/mute.m3u8",
+	} {
+		began := time.Now()
+		got := string(output(t, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", url))
+		took := time.Since(began)
+		t.Logf("%s: %q after %v", url, strings.Fields(got), took.Round(time.Millisecond))
+		// ffprobe names the tracks of programs and variants twice.
+		if kinds := slices.Compact(strings.Fields(got)); len(kinds) != 1 || kinds[0] != "video" {
+			t.Errorf("%s has %q, want pictures only", url, kinds)
+		}
+		if took > 12*time.Second {
+			t.Errorf("%s took %v", url, took)
+		}
+	}
+}
+
+// TestFailingPullLeavesThePublisher has a relay that pulls the stream that
+// somebody publishes, and fails over and over.
+func TestFailingPullLeavesThePublisher(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "sluice.yaml")
+	dead := freePorts(t, 1)[0]
+	text := fmt.Sprintf("relay: {pull: [{stream: %s, url: \"rtmp://%s/live/away\"}], retry: 200ms, retry_max: 200ms}", calm, dead)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := startWith(t, []string{"-c", config})
+	loop(t, short(t, "-map 0 -map 1 -s 160x90"), "rtmp://"+g.rtmp+"/"+calm)
+	g.live(calm, 2)
+	viewer := hash(t, "rtmp://"+g.rtmp+"/"+calm)
+	failures := func() int { return strings.Count(g.log.String(), "refused") }
+	before := failures()
+	g.until("the pull has failed again", func() bool { return failures() > before+2 })
+	seen := viewer.count()
+	g.until("the viewer plays on", func() bool { return viewer.count() > seen+30 })
+	if s := g.stream(calm); !s.Live || len(s.Viewers) != 1 {
+		t.Errorf("the stream is %+v", s)
+	}
 }
 
 // TestRepublishAsSomethingElse ends a publisher and begins others with another
@@ -393,6 +450,19 @@ func TestEveryPathIsAnswered(t *testing.T) {
 		{"POST", "/live/nobody", 405},
 		{"GET", "/.flv", 400},
 		{"GET", "/favicon.ico", 0},
+		{"GET", "/live/nobody.ts", 404},
+		{"HEAD", "/live/nobody.ts", 200},
+		{"OPTIONS", "/live/nobody.ts", 204},
+		{"GET", "/live/nobody.mp4", 404},
+		{"HEAD", "/live/nobody.mp4", 200},
+		{"OPTIONS", "/live/nobody.mp4", 204},
+		{"GET", "/live/nobody.m3u8", 404},
+		{"OPTIONS", "/live/nobody.m3u8", 204},
+		{"POST", "/live/nobody.m3u8", 405},
+		{"GET", "/hls/live/nobody.m3u8", 404},
+		{"GET", "/hls/live/nobody/record.m3u8", 404},
+		{"GET", "/hls/live/nobody/no-such.ts", 404},
+		{"GET", "/live/nobody.rtsp", 426},
 	} {
 		req, err := http.NewRequest(c.method, "http://"+g.http+c.path, nil)
 		if err != nil {
