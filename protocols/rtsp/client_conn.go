@@ -53,8 +53,8 @@ func (c *clientConn) close() {
 	c.stop()
 	c.nc.Close()
 	for _, l := range c.links {
-		if l.pair != nil {
-			l.pair.close()
+		if l.udp != nil {
+			l.udp.close()
 		}
 	}
 	c.links = nil

@@ -95,10 +95,10 @@ func (r *runner) report(track int, b []byte) {
 		if l.track != track {
 			continue
 		}
-		if l.pair == nil {
+		if l.udp == nil {
 			_ = r.WriteFrame(l.channels[1], b)
-		} else if l.pair.remote[1].Load() != 0 {
-			_ = l.pair.send(1, b)
+		} else if l.udp.remote[1].Load() != 0 {
+			_ = l.udp.send(1, b)
 		}
 	}
 }

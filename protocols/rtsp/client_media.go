@@ -64,11 +64,11 @@ func (s *ClientSession) start(media bool) *runner {
 		gone: make(map[*link]bool), heard: now, pulse: now.Add(s.conn.keepAliveInterval()),
 	}
 	for _, l := range r.links {
-		if l.pair == nil {
+		if l.udp == nil {
 			r.channels[l.channels[0]], r.channels[l.channels[1]] = l, l
 			continue
 		}
-		l.pair.read(media, func(control bool, b []byte, now time.Time) {
+		l.udp.read(media, func(control bool, b []byte, now time.Time) {
 			r.deliver(arrival{link: l, control: control, data: b, now: now})
 		})
 	}
@@ -204,7 +204,7 @@ func (r *runner) tick(now time.Time, s sink) (time.Time, error) {
 	}
 	next = earlier(next, r.pulse)
 	for _, l := range r.links {
-		if l.pair != nil {
+		if l.udp != nil {
 			return earlier(next, now.Add(maxTick)), nil
 		}
 	}
@@ -227,7 +227,7 @@ func (r *runner) take(a arrival, s sink) error {
 	r.heard = a.now
 	if control && isBye(data) {
 		if r.gone[l] = true; len(r.gone) == len(r.links) {
-			if l.pair == nil {
+			if l.udp == nil {
 				return io.EOF
 			}
 			r.ending = a.now.Add(straggling)

@@ -162,12 +162,12 @@ func (s *ClientSession) setupOne(lower Lower, n, i int, mode string) error {
 	ask := wire.Transport{Profile: "RTP/AVP", Lower: wire.TCP, Unicast: true, Mode: mode}
 	l := &link{track: i, channels: [2]uint8{uint8(2 * n), uint8(2*n + 1)}}
 	if lower == ByUDP {
-		pair, err := openClientPair(c.nc)
+		u, err := openClientPair(c.nc)
 		if err != nil {
 			return err
 		}
-		l.pair = pair
-		ask.Lower, ask.ClientPort = wire.UDP, &wire.Pair{RTP: pair.port, RTCP: pair.port + 1}
+		l.udp = u
+		ask.Lower, ask.ClientPort = wire.UDP, &wire.Pair{RTP: u.pair.port, RTCP: u.pair.port + 1}
 	} else {
 		ask.Interleaved = &wire.Pair{RTP: 2 * n, RTCP: 2*n + 1}
 	}
@@ -206,13 +206,13 @@ var errTransport = errors.New("rtsp: the server answers SETUP with another trans
 // agree takes what the server has chosen.
 func (l *link) agree(t *wire.Transport) error {
 	switch {
-	case l.pair == nil && t.Interleaved != nil:
+	case l.udp == nil && t.Interleaved != nil:
 		l.channels = [2]uint8{uint8(t.Interleaved.RTP), uint8(t.Interleaved.RTCP)}
-	case l.pair == nil && t.Lower == wire.TCP: // what was asked for
-	case l.pair != nil && t.Lower == wire.UDP && !t.Multicast:
+	case l.udp == nil && t.Lower == wire.TCP: // what was asked for
+	case l.udp != nil && t.Lower == wire.UDP && !t.Multicast:
 		if t.ServerPort != nil {
-			l.pair.remote[0].Store(uint32(t.ServerPort.RTP))
-			l.pair.remote[1].Store(uint32(t.ServerPort.RTCP))
+			l.udp.remote[0].Store(uint32(t.ServerPort.RTP))
+			l.udp.remote[1].Store(uint32(t.ServerPort.RTCP))
 		}
 	default:
 		return fmt.Errorf("%w, %.80q", errTransport, t)
@@ -229,7 +229,7 @@ const (
 
 // openClientPair opens a pair of sockets for what the server of a connection
 // sends.
-func openClientPair(nc net.Conn) (*portPair, error) {
+func openClientPair(nc net.Conn) (*udpLink, error) {
 	local, lerr := netip.ParseAddrPort(nc.LocalAddr().String())
 	remote, rerr := netip.ParseAddrPort(nc.RemoteAddr().String())
 	if err := errors.Join(lerr, rerr); err != nil {
@@ -238,10 +238,9 @@ func openClientPair(nc net.Conn) (*portPair, error) {
 	var err error
 	for range pairAttempts {
 		port := firstClientPort + 2*rand.IntN(clientPairs)
-		var pair *portPair
-		if pair, err = openPair(local.Addr(), port); err == nil {
-			pair.ports, pair.port, pair.peer = newPorts(0, 0), port, remote.Addr().Unmap()
-			return pair, nil
+		var l *udpLink
+		if l, err = openPair(way{local: local.Addr(), peer: remote.Addr().Unmap()}, port); err == nil {
+			return l, nil
 		}
 	}
 	return nil, err
@@ -251,13 +250,13 @@ func openClientPair(nc net.Conn) (*portPair, error) {
 // without payload and an empty receiver report.
 func (s *ClientSession) punch() {
 	for _, l := range s.conn.links {
-		if l.pair == nil {
+		if l.udp == nil {
 			continue
 		}
 		// What the network does not take is lost.
 		for i, b := range [][]byte{{0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, {0x80, 201, 0, 1, 0, 0, 0, 0}} {
-			if l.pair.remote[i].Load() != 0 {
-				_ = l.pair.send(i, b)
+			if l.udp.remote[i].Load() != 0 {
+				_ = l.udp.send(i, b)
 			}
 		}
 	}

@@ -208,7 +208,7 @@ func (p *player) send(ctx context.Context, units []*unit) error {
 		}
 		l.packets += uint32(len(u.ends))
 		l.octets += u.media
-		if l.pair != nil {
+		if l.udp != nil {
 			if err := p.sendDatagrams(ctx, l, u); err != nil {
 				return err
 			}

@@ -229,13 +229,13 @@ func BenchmarkDeliver(b *testing.B) {
 	for _, gso := range []bool{true, false} {
 		addr := sink.LocalAddr().(*net.UDPAddr).AddrPort()
 		ports := newPorts(31200, 31299)
-		pair, err := ports.open(addr.Addr(), addr.Addr(), [2]uint16{addr.Port(), addr.Port()})
+		l, err := ports.share(way{addr.Addr(), addr.Addr(), [2]uint16{addr.Port(), addr.Port()}})
 		if err != nil {
 			b.Fatal(err)
 		}
-		pair.out.SetGSO(gso)
-		run(fmt.Sprintf("udp gso=%v", gso), []*link{{track: 0, pair: pair}, {track: 1, pair: pair}})
-		pair.close()
+		l.pair.out.SetGSO(gso)
+		run(fmt.Sprintf("udp gso=%v", gso), []*link{{track: 0, udp: l}, {track: 1, udp: l}})
+		l.close()
 	}
 }
 

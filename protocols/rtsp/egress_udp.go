@@ -76,7 +76,7 @@ func (p *player) sendTrain(ctx context.Context, l *link) error {
 			return err
 		}
 	}
-	err := l.pair.sendTrain(&p.train)
+	err := l.udp.sendTrain(&p.train)
 	p.train.Reset()
 	p.viewer.Sent(n)
 	return err

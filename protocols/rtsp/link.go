@@ -12,9 +12,9 @@ import (
 // connection, or between pairs of ports.
 type link struct {
 	track    int
-	channels [2]uint8  // RTP, RTCP; where ports is nil
-	pair     *portPair // nil for interleaved
-	packets  uint32    // of RTP that were sent, for sender reports
+	channels [2]uint8 // RTP, RTCP; where udp is nil
+	udp      *udpLink // nil for interleaved
+	packets  uint32   // of RTP that were sent, for sender reports
 	octets   uint32
 }
 
@@ -46,8 +46,8 @@ func (o *output) link(track int) *link {
 
 // control sends an RTCP packet.
 func (o *output) control(l *link, b []byte) error {
-	if l.pair != nil {
-		return l.pair.send(1, b)
+	if l.udp != nil {
+		return l.udp.send(1, b)
 	}
 	return o.conn.WriteFrame(l.channels[1], b)
 }
@@ -64,9 +64,9 @@ func (p *pulse) since(now time.Time) time.Duration {
 // transport describes the link as the answer to SETUP does.
 func (l *link) transport(t wire.Transport) wire.Transport {
 	a := wire.Transport{Profile: t.Profile, Lower: t.Lower, Unicast: true, Mode: t.Mode}
-	if l.pair != nil {
+	if l.udp != nil {
 		a.ClientPort = t.ClientPort
-		a.ServerPort = &wire.Pair{RTP: l.pair.port, RTCP: l.pair.port + 1}
+		a.ServerPort = &wire.Pair{RTP: l.udp.pair.port, RTCP: l.udp.pair.port + 1}
 		return a
 	}
 	a.Interleaved = &wire.Pair{RTP: int(l.channels[0]), RTCP: int(l.channels[1])}

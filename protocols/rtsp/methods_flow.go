@@ -33,8 +33,8 @@ func (c *serverConn) play(req *wire.Request) (*wire.Response, error) {
 	setNoDelay(c.net, c.server.Options.NoDelay)
 	s.start = func() { c.flow(s, s.source.Run) }
 	for _, l := range s.links {
-		if l.pair != nil && !l.pair.reading {
-			l.pair.read(false, func(control bool, b []byte, now time.Time) {
+		if l.udp != nil {
+			l.udp.read(false, func(control bool, b []byte, now time.Time) {
 				s.seen.beat(now)
 				if control {
 					s.source.RTCP(l.track, b, now)
@@ -141,7 +141,7 @@ func (c *serverConn) record(req *wire.Request) (*wire.Response, error) {
 	}
 	s.packets = make(chan datagram, maxWaiting)
 	for _, l := range s.links {
-		l.pair.read(true, func(control bool, b []byte, now time.Time) {
+		l.udp.read(true, func(control bool, b []byte, now time.Time) {
 			s.seen.beat(now)
 			select {
 			case s.packets <- datagram{l.track, control, b, now}:

@@ -37,7 +37,7 @@ func (c *serverConn) negotiate(r *Request, track int) (*link, wire.Transport, er
 		}
 		c.server.log().Warn("rtsp: no ports for a session over UDP", "remote", c.net.RemoteAddr(), "reason", err)
 		if errors.Is(err, errNoPorts) {
-			refusal = &StatusError{Status: wire.NotEnoughBandwidth, Reason: "No UDP Ports Are Left, Use TCP"}
+			refusal = &StatusError{Status: wire.NotEnoughBandwidth, Reason: "No UDP Ports Are Left For This Address, Use TCP"}
 		}
 	}
 	return nil, wire.Transport{}, refusal
@@ -84,18 +84,22 @@ func (c *serverConn) interleave(t wire.Transport, track int) (*link, bool) {
 	return nil, false
 }
 
-// openPorts opens a pair of ports towards the peer of the connection: a
+// openPorts finds a pair of ports towards the peer of the connection: a
 // destination that the client names could be anybody.
 func (c *serverConn) openPorts(t wire.Transport, track int) (*link, error) {
 	peer, local := addrOf(c.net.RemoteAddr()), addrOf(c.net.LocalAddr())
 	if !peer.IsValid() {
 		return nil, errors.New("the connection is not one of TCP")
 	}
-	pair, err := c.server.udp().open(local, peer, [2]uint16{uint16(t.ClientPort.RTP), uint16(t.ClientPort.RTCP)})
+	find := c.server.udp().share
+	if c.session.recorder != nil {
+		find = c.server.udp().open // it sends more than a buffer for many could hold
+	}
+	l, err := find(way{local, peer, [2]uint16{uint16(t.ClientPort.RTP), uint16(t.ClientPort.RTCP)}})
 	if err != nil {
 		return nil, err
 	}
-	return &link{track: track, pair: pair}, nil
+	return &link{track: track, udp: l}, nil
 }
 
 // addrOf returns the IP address of an address of TCP.

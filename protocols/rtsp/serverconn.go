@@ -121,7 +121,7 @@ func (c *serverConn) takeFrame(channel uint8, data []byte) error {
 	now := time.Now()
 	s.seen.beat(now)
 	for _, l := range s.links {
-		if l.pair != nil {
+		if l.udp != nil {
 			return nil
 		}
 		switch channel {

@@ -111,8 +111,8 @@ func (c *serverConn) endSession(reason error) {
 }
 
 func (l *link) close() {
-	if l.pair != nil {
-		l.pair.close()
+	if l.udp != nil {
+		l.udp.close()
 	}
 }
 
