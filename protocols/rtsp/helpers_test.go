@@ -100,7 +100,14 @@ type rawClient struct {
 
 func (f *fixture) dial(t testing.TB) *rawClient {
 	t.Helper()
-	c, err := net.Dial("tcp", f.addr)
+	return f.dialFrom(t, "127.0.0.1")
+}
+
+// dialFrom connects from an address of loopback.
+func (f *fixture) dialFrom(t testing.TB, ip string) *rawClient {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}
+	c, err := d.Dial("tcp", f.addr)
 	if err != nil {
 		t.Fatal(err)
 	}

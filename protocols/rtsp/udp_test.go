@@ -24,13 +24,14 @@ type udpPeer struct {
 func setupUDP(c *rawClient, url, mode string) *udpPeer {
 	c.t.Helper()
 	p := &udpPeer{}
+	ip := c.conn.LocalAddr().(*net.TCPAddr).IP
 	for p.conns[1] == nil {
-		a, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		a, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip})
 		if err != nil {
 			c.t.Fatal(err)
 		}
 		port := a.LocalAddr().(*net.UDPAddr).Port
-		b, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port + 1})
+		b, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: port + 1})
 		if err != nil {
 			a.Close()
 			continue
