@@ -1,0 +1,83 @@
+package prototest
+
+import (
+	"testing"
+	"time"
+
+	"sluice/server/hub"
+	"sluice/server/media"
+)
+
+// Pictures that soon fill what the system keeps for a connection.
+const (
+	bigPicture = 1 << 20
+	bigGroups  = 5
+)
+
+// flood publishes big groups while one player reads nothing. The other gets
+// each picture before the next few are published, and so misses none: were the
+// publisher to wait for the one that does not read, it would wait for ever.
+func (r *egressRig) flood(other *view) {
+	r.t.Helper()
+	r.size = bigPicture
+	r.group()
+	r.step()
+	for len(r.sent[media.Video])%groupSize != 0 {
+		r.step()
+	}
+	r.all(other)
+	r.size = 700
+}
+
+// stalled opens a player that reads nothing, beside one that does, and returns
+// its viewer.
+func (r *egressRig) stalled() (other *view, w *watching, v *hub.Viewer) {
+	r.t.Helper()
+	other = r.begin()
+	first := r.hub.Find(streamName).Viewers()[0]
+	w = r.play()
+	w.open()
+	r.viewers(2)
+	for _, v = range r.hub.Find(streamName).Viewers() {
+		if v != first {
+			break
+		}
+	}
+	return other, w, v
+}
+
+// slowJumps: a player that falls behind goes on at a newer key frame, whole
+// groups only, and nobody else notices.
+func slowJumps(t *testing.T, r *egressRig) {
+	cfg := r.hub.Config()
+	cfg.ViewerLatency = time.Second
+	r.hub.SetConfig(cfg)
+	other, w, viewer := r.stalled()
+	for range bigGroups {
+		r.flood(other)
+	}
+	w.rules.jumps = true
+	v := w.read()
+	for viewer.Info().Jumps == 0 {
+		v.next()
+	}
+	r.group()
+	r.steps(groupSize)
+	r.all(v)
+	r.all(other)
+	if other.rules.jumps || viewer.Info().Skipped == 0 {
+		t.Error("nothing was skipped")
+	}
+}
+
+// deadEnds: a player that takes nothing at all is ended.
+func deadEnds(_ *testing.T, r *egressRig) {
+	r.serve(200 * time.Millisecond)
+	other, _, viewer := r.stalled()
+	for viewer.Context().Err() == nil {
+		r.flood(other)
+	}
+	r.viewers(1)
+	r.steps(groupSize)
+	r.all(other)
+}
