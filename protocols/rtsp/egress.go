@@ -40,7 +40,7 @@ type player struct {
 	ready   int // units in batch that wait to be sent
 	hidden  bool
 	sent    bool
-	next    [2]uint16 // by lane, once sent
+	next    [2]uint64 // by lane, once sent: the numbers behind the last packets
 	reports time.Time // when the next ones are due
 	bufs    net.Buffers
 	scratch []byte
@@ -146,7 +146,7 @@ func (p *player) Start(ctx context.Context, out *output) ([]Begin, error) {
 	var list []Begin
 	for lane, t := range u.desc.tracks {
 		if t != nil && t == p.desc.tracks[lane] {
-			list = append(list, Begin{lane, u.first[lane], t.timestamp(u.pts)})
+			list = append(list, Begin{lane, uint16(u.first[lane]), t.timestamp(u.pts)})
 		}
 	}
 	return list, nil
@@ -159,7 +159,7 @@ func (o *outTrack) timestamp(t time.Duration) uint32 {
 
 // seen reports whether the player had the unit before it paused.
 func (p *player) seen(u *unit) bool {
-	return p.sent && int16(u.first[u.lane]-p.next[u.lane]) < 0
+	return p.sent && u.first[u.lane] < p.next[u.lane]
 }
 
 // Run implements Source.
@@ -246,7 +246,7 @@ func (p *player) wants(u *unit) bool {
 	if !p.sent {
 		p.sent, p.next = true, u.first
 	}
-	p.next[u.lane] = u.first[u.lane] + uint16(len(u.ends))
+	p.next[u.lane] = u.first[u.lane] + uint64(len(u.ends))
 	return true
 }
 

@@ -148,6 +148,20 @@ func TestTrackThatIsAwayForAWhile(t *testing.T) {
 	}
 }
 
+// TestSeen: after a pause, however many packets it took, nothing comes twice and
+// all that is new does.
+func TestSeen(t *testing.T) {
+	p := &player{sent: true, next: [2]uint64{70_000, 5}}
+	for _, c := range []struct {
+		first uint64
+		want  bool
+	}{{69_990, true}, {69_999, true}, {70_000, false}, {70_001, false}, {70_000 + 40_000, false}, {70_000 + 200_000, false}} {
+		if got := p.seen(&unit{lane: picture, first: [2]uint64{c.first, 0}}); got != c.want {
+			t.Errorf("packet %d after %d: seen %v", c.first, p.next[picture], got)
+		}
+	}
+}
+
 // discard takes media and drops them.
 type discard struct{ bytes int }
 
@@ -254,7 +268,7 @@ func TestUnit(t *testing.T) {
 			n, bytes := 0, 0
 			for b := range u.packets {
 				got, err := rtp.Parse(b)
-				if err != nil || got.Sequence != u.first[picture]+uint16(n) || got.SSRC != u.track.ssrc || got.Timestamp != u.time {
+				if err != nil || got.Sequence != uint16(u.first[picture]+uint64(n)) || got.SSRC != u.track.ssrc || got.Timestamp != u.time {
 					t.Errorf("%+v, %v", got, err)
 				}
 				if last := n == len(u.ends)-1; got.Marker != last {

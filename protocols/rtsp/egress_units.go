@@ -42,7 +42,7 @@ type encoder struct {
 	desc      *description
 	known     [2]*outTrack // the newest of each lane
 	epoch     time.Time    // wall-clock time of stream time 0
-	next      [2]uint16    // sequence numbers
+	next      [2]uint64    // numbers of packets
 	last      [2]steady
 	payloads  []rtp.Payload // scratch
 	failed    bool          // of a packet that can't be cut
@@ -88,7 +88,7 @@ func (e *encoder) Encode(item hub.Item, emit func(*unit, int)) error {
 		key: lane == sound || p.Key,
 	}
 	u.build(e.payloads, e.timestamp(t, p), e.websocket)
-	e.next[lane] += uint16(len(e.payloads))
+	e.next[lane] += uint64(len(e.payloads))
 	clear(e.payloads)
 	emit(u, len(u.data)+unitOverhead)
 	return nil
@@ -98,7 +98,7 @@ func (e *encoder) Encode(item hub.Item, emit func(*unit, int)) error {
 // estimate stays as it is, so that reports never move a track.
 func (e *encoder) begin(p *media.Packet) {
 	e.epoch = p.Arrival.Add(-p.DTS)
-	e.next = [2]uint16{uint16(rand.Uint32N(1 << 15)), uint16(rand.Uint32N(1 << 15))}
+	e.next = [2]uint64{rand.Uint64N(1 << 15), rand.Uint64N(1 << 15)}
 }
 
 // timestamp returns the packet's RTP timestamp. Sound of a publisher that
@@ -157,8 +157,10 @@ type unit struct {
 	dts   time.Duration
 	pts   time.Duration
 	epoch time.Time // wall-clock time of stream time 0
-	// first are the sequence numbers at which both lanes stand before it.
-	first [2]uint16
+	// first are the numbers at which the packets of both lanes stand before it.
+	// Their low 16 bits are sequence numbers, which wrap while a player pauses
+	// or is slow.
+	first [2]uint64
 	time  uint32 // RTP timestamp of the first packet
 
 	data      []byte
@@ -184,7 +186,7 @@ func (u *unit) build(payloads []rtp.Payload, timestamp uint32, websocket bool) {
 		u.data = append(u.data, '$', u.track.channel)
 		u.data = binary.BigEndian.AppendUint16(u.data, uint16(packet))
 		h := rtp.Packet{
-			Timestamp: timestamp + pl.Ticks, SSRC: u.track.ssrc, Sequence: u.first[u.lane] + uint16(i),
+			Timestamp: timestamp + pl.Ticks, SSRC: u.track.ssrc, Sequence: uint16(u.first[u.lane] + uint64(i)),
 			PayloadType: u.track.payloadType, Marker: pl.Marker,
 		}
 		u.data = append(h.AppendHeader(u.data), pl.Data...)
