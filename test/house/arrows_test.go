@@ -115,6 +115,17 @@ func TestArrows(t *testing.T) {
 	}
 }
 
+// TestTheKitIsForTests: the conformance kit is linked into no program.
+func TestTheKitIsForTests(t *testing.T) {
+	for _, p := range list(t) {
+		for _, i := range p.Imports {
+			if i == module+"/protocols/internal/prototest" {
+				t.Errorf("%s imports %s outside its tests", p.ImportPath, i)
+			}
+		}
+	}
+}
+
 // TestPurePackages keeps I/O, clocks, locks and logs out of the wire code.
 func TestPurePackages(t *testing.T) {
 	pure := []string{"server/media", "server/redact", "protocols/internal/wsframe", "protocols/codec", "protocols/container", "server/transcode/aac", "server/transcode/resample", "protocols/rtsp/wire", "protocols/rtsp/sdp"}
@@ -162,7 +173,7 @@ func TestHubStaysInIngressAndEgress(t *testing.T) {
 	}
 	for _, f := range strings.Fields(string(out)) {
 		base := f[strings.LastIndex(f, "/")+1:]
-		ok := strings.HasSuffix(base, "_test.go")
+		ok := strings.HasSuffix(base, "_test.go") || below(f, "protocols/internal/prototest")
 		for _, name := range []string{"ingest", "egress", "service"} {
 			ok = ok || strings.HasPrefix(base, name)
 		}

@@ -11,13 +11,20 @@ import (
 )
 
 // The pace of the kit's media: 25 pictures a second in closed groups of nine,
-// and sound in frames of 1024 samples.
+// and sound in the frames that its codec has.
 const (
 	frameTime  = 40 * time.Millisecond
 	groupSize  = 9
-	frameSound = 1024
 	sampleRate = 48000
 )
+
+// samples returns how many a frame of a sound track has.
+func samples(t *media.Track) int64 {
+	if t.Codec == media.Opus {
+		return 960
+	}
+	return 1024
+}
 
 // The tracks of the kit's streams. The parameter sets are those of an encoder
 // that reorders by one picture (x264, Main profile, one B picture), in two
@@ -77,8 +84,7 @@ func picture(t *media.Track, n, size int) *media.Packet {
 }
 
 // sound returns frame n of a sound track.
-func sound(t *media.Track, n int) *media.Packet {
-	at := media.FromClock(int64(n)*frameSound, sampleRate)
+func sound(t *media.Track, n int, at time.Duration) *media.Packet {
 	start := []byte{0x21, 0x10, 0x05}
 	if t.Codec == media.Opus {
 		start = []byte{0xfc, 0x7f, 0x33} // CELT, 20 ms, one frame

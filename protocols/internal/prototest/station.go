@@ -30,6 +30,8 @@ type station struct {
 	zero  time.Duration
 	start time.Time
 	size  int // of a picture
+	// heard is where the sound stands, in samples.
+	heard int64
 }
 
 func newStation(t *testing.T, h *hub.Hub, tracks ...*media.Track) *station {
@@ -72,15 +74,13 @@ func (s *station) publish() {
 	s.zero = s.now()
 }
 
-// toKey leaves numbers out up to the next key frame, and the sound's to match.
+// toKey leaves numbers and time out up to the next key frame.
 func (s *station) toKey() {
 	n := len(s.sent[media.Video])
 	for ; n%groupSize != 0; n++ {
 		s.sent[media.Video] = append(s.sent[media.Video], nil)
 	}
-	for s.soundAt() < time.Duration(n)*frameTime {
-		s.sent[media.Audio] = append(s.sent[media.Audio], nil)
-	}
+	s.heard = max(s.heard, media.ToClock(time.Duration(n)*frameTime, sampleRate))
 }
 
 // now is the time of the next picture, or of the next sound where there is none.
@@ -92,7 +92,7 @@ func (s *station) now() time.Duration {
 }
 
 func (s *station) soundAt() time.Duration {
-	return media.FromClock(int64(len(s.sent[media.Audio]))*frameSound, sampleRate)
+	return media.FromClock(s.heard, sampleRate)
 }
 
 // step publishes one picture and the sound up to the next one.
@@ -118,7 +118,8 @@ func (s *station) media() (list []*media.Packet) {
 		add(picture(s.video, len(s.sent[media.Video]), s.size))
 	}
 	for s.audio != nil && s.soundAt() < end {
-		add(sound(s.audio, len(s.sent[media.Audio])))
+		add(sound(s.audio, len(s.sent[media.Audio]), s.soundAt()))
+		s.heard += samples(s.audio)
 	}
 	slices.SortStableFunc(list, func(a, b *media.Packet) int { return cmp.Compare(a.DTS, b.DTS) })
 	return list
