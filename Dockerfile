@@ -24,7 +24,7 @@ COPY LICENSE NOTICE conf/sluice.yaml /conf/
 # The record folder, ./records: mount a volume there to keep what is recorded.
 COPY --from=build --chown=65532:65532 /out/records /records
 USER 65532:65532
-EXPOSE 1935 4935 8080 4433 8000/udp 8000/tcp
+EXPOSE 1935 4935 5544 5322 8080 4433 8000/udp 8000/tcp 30000-30099/udp
 HEALTHCHECK --interval=10s --timeout=5s CMD ["/sluice", "healthcheck"]
 ENTRYPOINT ["/sluice"]
 CMD ["serve", "-c", "/conf/sluice.yaml"]
