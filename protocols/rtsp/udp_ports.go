@@ -100,8 +100,10 @@ func (p *ports) open(w way) (*udpLink, error) {
 }
 
 // crowd is how many tracks share a pair before another one is opened, as long as
-// half of the range is free for publishers: a socket has one buffer for all.
-const crowd = 32
+// half of the range is free for publishers. A socket has one buffer for all, and
+// peers on the local network that are gone without a word fill it: Linux keeps
+// some 200 kB for each while it asks for them.
+const crowd = 8
 
 // share finds a pair of ports for a player's track. Tracks of other peers may be
 // on it: their IP addresses tell packets apart.

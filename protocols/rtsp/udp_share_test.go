@@ -296,7 +296,7 @@ func TestManyPlayers(t *testing.T) {
 			p[1].packet(t)
 		}
 	}
-	if n := f.server.udp().inUse(); n != 20 {
-		t.Errorf("%d pairs of ports are in use, want 20", n)
+	if n := f.server.udp().inUse(); n < 20 || n > 25 {
+		t.Errorf("%d pairs of ports are in use, want those of an address at least, and half of the range at most", n)
 	}
 }

@@ -6,15 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Sender sends trains from one socket. It is safe for concurrent use.
+// Sender sends trains from one socket. It is safe for concurrent use, and those
+// who use it do not wait for each other.
 type Sender struct {
 	conn *net.UDPConn
+	out  *writer
 	gso  atomic.Bool
 }
 
 // NewSender returns a Sender for a socket.
 func NewSender(conn *net.UDPConn) *Sender {
-	s := &Sender{conn: conn}
+	s := &Sender{conn: conn, out: newWriter(conn)}
 	s.gso.Store(supportsGSO(conn))
 	return s
 }
@@ -23,12 +25,15 @@ func NewSender(conn *net.UDPConn) *Sender {
 func (s *Sender) SetGSO(on bool) { s.gso.Store(on && supportsGSO(s.conn)) }
 
 // Send sends the packets of a train. oob are control messages that go with each
-// of them; it may be nil. Where the error is not nil the rest was not sent.
+// of them; it may be nil. Where the error is not nil the rest was not sent. On
+// Linux a packet waits for room in the socket's buffer for about 100 ms at most:
+// there may be none for seconds, for packets to hosts of the local network that
+// don't answer stay in it.
 func (s *Sender) Send(t *Train, to netip.AddrPort, oob []byte) error {
 	return t.Runs(func(b []byte, segment, packets int) error {
 		if packets > 1 && s.gso.Load() {
 			var space [64]byte
-			_, _, err := s.conn.WriteMsgUDPAddrPort(b, appendSegmentSize(append(space[:0], oob...), uint16(segment)), to)
+			err := s.out.write(b, appendSegmentSize(append(space[:0], oob...), uint16(segment)), to)
 			if err == nil || !noGSO(err) {
 				return err
 			}
@@ -38,20 +43,11 @@ func (s *Sender) Send(t *Train, to netip.AddrPort, oob []byte) error {
 		}
 		for len(b) > 0 {
 			n := min(segment, len(b))
-			if err := s.send(b[:n], to, oob); err != nil {
+			if err := s.out.write(b[:n], oob, to); err != nil {
 				return err
 			}
 			b = b[n:]
 		}
 		return nil
 	})
-}
-
-func (s *Sender) send(b []byte, to netip.AddrPort, oob []byte) error {
-	if len(oob) == 0 {
-		_, err := s.conn.WriteToUDPAddrPort(b, to)
-		return err
-	}
-	_, _, err := s.conn.WriteMsgUDPAddrPort(b, oob, to)
-	return err
 }
