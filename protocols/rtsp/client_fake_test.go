@@ -306,7 +306,11 @@ type clientRecorder struct {
 var errEnough = errors.New("enough")
 
 func (r *clientRecorder) Context() context.Context { return r.ctx }
-func (r *clientRecorder) Record(rec Recording)     { r.recording = rec }
+func (r *clientRecorder) Record(rec Recording) error {
+	r.recording = rec
+	return nil
+}
+
 func (r *clientRecorder) RTP(track int, b []byte, _ time.Time) error {
 	p, err := rtp.Parse(b)
 	if err != nil || track != 1 {

@@ -21,9 +21,11 @@ func (s *ClientSession) Receive(rec Recorder) error {
 	r := s.running
 	r.silence = s.conn.client.idleTimeout()
 	r.heard = time.Now()
-	rec.Record(Recording{
+	if err := rec.Record(Recording{
 		Tracks: s.media, Ordered: s.lower != ByUDP, Jitter: s.conn.client.jitter(), Report: r.report,
-	})
+	}); err != nil {
+		return err
+	}
 	return r.run(rec.Context(), sink{
 		packet: func(track int, control bool, b []byte, now time.Time) error {
 			if control {

@@ -43,8 +43,9 @@ type Recorder interface {
 	// Context ends when the publisher must; context.Cause says why.
 	Context() context.Context
 	// Record begins, once the tracks are set up. What is set up and can't be
-	// taken is passed over.
-	Record(r Recording)
+	// taken is passed over; where that is all, the error is a *StatusError, and
+	// the publisher may set up more and try again.
+	Record(r Recording) error
 	// RTP takes a packet of a track, which is its to keep. The error ends the
 	// publisher.
 	RTP(track int, packet []byte, now time.Time) error

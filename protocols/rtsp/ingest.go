@@ -11,6 +11,7 @@ import (
 	"sluice/protocols/codec/opus"
 	"sluice/protocols/container/rtp/timing"
 	"sluice/protocols/rtsp/sdp"
+	"sluice/protocols/rtsp/wire"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -71,26 +72,33 @@ func newIntake(media []sdp.Media, log *slog.Logger) (*intake, error) {
 }
 
 // Record implements Recorder.
-func (in *intake) Record(r Recording) {
-	in.send = r.Report
+func (in *intake) Record(r Recording) error {
 	var kinds []media.Kind
 	set := make([]*inTrack, len(in.tracks))
 	for _, i := range r.Tracks {
 		if t := in.tracks[i]; t != nil {
 			set[i] = t
 			kinds = append(kinds, t.kind)
-			if !r.Ordered {
-				t.reorder(r.Jitter)
-			}
 		}
 	}
+	if len(kinds) == 0 {
+		return errProtocol(wire.UnsupportedMediaType, "No Media That This Server Takes Are Set Up")
+	}
+	in.send = r.Report
 	in.tracks = set // what is not set up delays nothing
 	in.pub.Expect(kinds...)
 	for _, t := range in.tracks {
-		if t != nil && t.parts.Track() != nil {
+		if t == nil {
+			continue
+		}
+		if !r.Ordered {
+			t.reorder(r.Jitter)
+		}
+		if t.parts.Track() != nil {
 			in.pub.Announce(in.track(t.parts.Track()))
 		}
 	}
+	return nil
 }
 
 // Context implements Recorder.

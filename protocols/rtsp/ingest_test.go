@@ -60,13 +60,16 @@ func newRig(t *testing.T, ordered bool, tracks ...sdp.Media) *ingestRig {
 	for i := range set {
 		set[i] = i
 	}
-	in.Record(Recording{Tracks: set, Ordered: ordered, Jitter: 50 * time.Millisecond, Report: func(_ int, b []byte) {
+	err = in.Record(Recording{Tracks: set, Ordered: ordered, Jitter: 50 * time.Millisecond, Report: func(_ int, b []byte) {
 		list, err := rtcp.Unmarshal(b)
 		if err != nil {
 			t.Error(err)
 		}
 		r.reports = append(r.reports, list...)
 	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return r
 }
 
@@ -316,7 +319,9 @@ func TestIngestExpects(t *testing.T) {
 	}
 	out := &tape{}
 	in.pub = out
-	in.Record(Recording{Tracks: []int{1}, Ordered: true})
+	if err := in.Record(Recording{Tracks: []int{1}, Ordered: true}); err != nil {
+		t.Fatal(err)
+	}
 	if len(out.expected) != 1 || out.expected[0] != media.Audio {
 		t.Errorf("%v", out.expected)
 	}

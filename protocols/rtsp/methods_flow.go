@@ -121,13 +121,12 @@ func (c *serverConn) record(req *wire.Request) (*wire.Response, error) {
 	if s.state == stateRecording {
 		return res, nil
 	}
-	s.state = stateRecording
 	o := &output{conn: &c.conn, links: s.links}
 	tracks := make([]int, len(s.links))
 	for i, l := range s.links {
 		tracks[i] = l.track
 	}
-	s.recorder.Record(Recording{
+	err = s.recorder.Record(Recording{
 		Tracks: tracks, Ordered: s.lower == wire.TCP, Jitter: c.server.Options.Jitter,
 		Report: func(track int, b []byte) {
 			if l := o.link(track); l != nil {
@@ -135,6 +134,10 @@ func (c *serverConn) record(req *wire.Request) (*wire.Response, error) {
 			}
 		},
 	})
+	if err != nil {
+		return nil, err
+	}
+	s.state = stateRecording
 	if s.lower == wire.TCP {
 		s.start = func() { s.seen.beat(time.Now()) }
 		return res, nil

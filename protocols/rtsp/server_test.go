@@ -13,6 +13,7 @@ import (
 
 	"github.com/pion/rtcp"
 
+	"sluice/protocols/container/rtp"
 	"sluice/protocols/rtsp/sdp"
 	"sluice/protocols/rtsp/wire"
 	"sluice/server/auth"
@@ -29,6 +30,10 @@ func TestStatus(t *testing.T) {
 	waitTracks(t, f.hub, "live/on", 2)
 	on := f.url("live/on")
 	setup := func(c *rawClient) { c.do(wire.OK, wire.Setup, on+"/trackID=0", nil, tcp01) }
+	onvif := sdp.Media{
+		Type: "application", Protocol: "RTP/AVP", Control: "streamid=2",
+		Formats: []sdp.Format{{PayloadType: 107, Format: rtp.Format{Name: "vnd.onvif.metadata", Clock: 90000}}},
+	}
 	announce := func(c *rawClient) {
 		c.do(wire.OK, wire.Announce, f.url("live/new"), describe(testVideo, testAudio), "Content-Type: application/sdp")
 	}
@@ -83,6 +88,10 @@ func TestStatus(t *testing.T) {
 		{"a text", nil, wire.Announce, f.url("live/x"), "hello", []string{"Content-Type: text/plain"}, 415, ""},
 		{"no media", nil, wire.Announce, f.url("live/x"), "v=0\r\n", []string{"Content-Type: application/sdp"}, 400, ""},
 		{"unknown codecs only", nil, wire.Announce, f.url("live/x"), "m=video 0 RTP/AVP 96\r\na=rtpmap:96 WMV9/90000\r\n", []string{"Content-Type: application/sdp; charset=utf-8"}, 415, ""},
+		{"record of nothing that is taken", func(c *rawClient) {
+			c.do(wire.OK, wire.Announce, f.url("live/new"), describe(testAudio, onvif), "Content-Type: application/sdp")
+			c.do(wire.OK, wire.Setup, f.url("live/new")+"/streamid=2", nil, tcp01+";mode=record")
+		}, wire.Record, f.url("live/new"), "", nil, 415, "Session: ;timeout"},
 		{"a second publisher", nil, wire.Announce, on, string(describe(testAudio)), []string{"Content-Type: application/sdp"}, 403, ""},
 		{"describe after no transport was found", func(c *rawClient) {
 			c.do(wire.UnsupportedTransport, wire.Setup, on+"/trackID=0", nil, "Transport: RTP/AVP;multicast")

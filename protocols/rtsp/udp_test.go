@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,20 +221,38 @@ func TestPortsUsedUp(t *testing.T) {
 }
 
 // TestDeadUDPPlayer: one that gives no sign of life is ended, one that sends
-// reports is not.
+// reports meanwhile is not.
 func TestDeadUDPPlayer(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout = 2 * time.Second })
+	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout = 3 * time.Second })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
+	url := f.url("live/test")
 	c := f.dial(t)
-	alive := setupUDP(c, f.url("live/test")+"/trackID=1", "play")
-	c.send(wire.Play, f.url("live/test"), nil)
-	for range 30 {
-		<-time.After(100 * time.Millisecond)
-		_, _ = alive.conns[1].WriteToUDP([]byte{0x80, 201, 0, 1, 0, 0, 0, 0}, alive.server[1])
-	}
+	alive := setupUDP(c, url+"/trackID=1", "play")
+	c.do(wire.OK, wire.Play, url, nil)
+	stop := make(chan struct{})
+	var reporting sync.WaitGroup
+	reporting.Go(func() {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			_, _ = alive.conns[1].WriteToUDP([]byte{0x80, 201, 0, 1, 0, 0, 0, 0}, alive.server[1])
+			select {
+			case <-tick.C:
+			case <-stop:
+				return
+			}
+		}
+	})
+	defer reporting.Wait()
+	defer close(stop)
+	dead := f.dial(t)
+	setupUDP(dead, url+"/trackID=1", "play")
+	dead.do(wire.OK, wire.Play, url, nil)
+	dead.ended()
+	// The other one began before it, so that its time was over before.
+	c.do(wire.OK, wire.GetParameter, url, nil)
 	if len(f.hub.Find("live/test").Viewers()) != 1 {
 		t.Error("a player that sends reports was ended")
 	}
-	c.ended()
 }
