@@ -36,6 +36,9 @@ type patience struct {
 	alive func(now time.Time) bool
 }
 
+// noPatience ends a read at once.
+func noPatience() patience { return patience{until: time.Unix(1, 0)} }
+
 // Read reads from the connection, within the patience.
 func (c *conn) Read(b []byte) (int, error) {
 	for {

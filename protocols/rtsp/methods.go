@@ -68,6 +68,7 @@ func (c *serverConn) open(r *Request) (Source, error) {
 	if err := c.admit(r, ActionPlay); err != nil {
 		return nil, err
 	}
+	c.readAhead()
 	source, err := c.server.Handler.Play(c.ctx, r)
 	if err != nil {
 		return nil, err

@@ -179,6 +179,51 @@ func TestPipelined(t *testing.T) {
 	}
 }
 
+// TestLeaveEarly: one that leaves while it waits for a publisher is not waited
+// for, and one that stays waits for as long as it should, though that is longer
+// than it may take for its own next step.
+func TestLeaveEarly(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) { c.SetupTimeout = time.Second })
+	ask := func() *rawClient {
+		c := f.dial(t)
+		c.send(wire.Describe, f.url("live/late"), nil)
+		return c
+	}
+	gone, stays, ahead := ask(), ask(), ask()
+	ahead.send(wire.Options, "*", nil)
+	viewers := func(n int) {
+		t.Helper()
+		deadline := time.After(testPatience / 2) // the wait for a publisher is as long as a test's
+		for {
+			if s := f.hub.Find("live/late"); s != nil && len(s.Viewers()) == n {
+				return
+			}
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-deadline:
+				t.Fatalf("there are not %d viewers", n)
+			}
+		}
+	}
+	viewers(3)
+	gone.conn.Close()
+	viewers(2)
+	<-time.After(1200 * time.Millisecond)
+	pub := f.publishHub(t, "live/late", testTracks().Media()...)
+	live(t, pub)
+	for _, c := range []*rawClient{stays, ahead} {
+		if res := c.answer(); res.Status != wire.OK || res.CSeq() != "1" {
+			t.Errorf("%d %s", res.Status, res.Reason)
+		}
+	}
+	if res := ahead.answer(); res.Status != wire.OK || res.CSeq() != "2" {
+		t.Errorf("what was sent ahead: %d %s", res.Status, res.Reason)
+	}
+	stays.do(wire.OK, wire.Setup, f.url("live/late")+"/trackID=0", nil, tcp01)
+	stays.do(wire.OK, wire.Play, f.url("live/late"), nil)
+	stays.packet()
+}
+
 // TestSlow: who does not come to the point is sent away, and so is a publisher
 // that falls silent.
 func TestSlow(t *testing.T) {

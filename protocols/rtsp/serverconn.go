@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"sluice/protocols/internal/wsframe"
@@ -16,11 +17,12 @@ import (
 
 // serverConn is the server's side of a connection. One goroutine reads and
 // obeys; a player has one more that writes to it, a publisher over UDP one that
-// takes its packets.
+// takes its packets. While the first waits for a stream another one reads ahead.
 type serverConn struct {
 	conn
 	server *Server
 	reader *wire.Reader
+	ahead  sync.WaitGroup // who reads ahead
 	guard  wire.Guard
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -52,7 +54,7 @@ func newServerConn(s *Server, nc net.Conn) *serverConn {
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.patience.Store(&patience{until: time.Now().Add(s.Options.SetupTimeout)})
 	// The end of the context wakes who reads.
-	c.stop = context.AfterFunc(c.ctx, func() { c.setPatience(patience{until: time.Unix(1, 0)}) })
+	c.stop = context.AfterFunc(c.ctx, func() { c.setPatience(noPatience()) })
 	return c
 }
 
@@ -74,6 +76,8 @@ func (c *serverConn) Cut() { _ = c.net.Close() }
 func (c *serverConn) run() error {
 	err := c.loop()
 	c.cancel(err)
+	c.setPatience(noPatience())
+	c.ahead.Wait()
 	err = context.Cause(c.ctx)
 	c.dropDescribed(err)
 	c.endSession(err)
@@ -93,6 +97,7 @@ func (c *serverConn) loop() error {
 		if err := context.Cause(c.ctx); err != nil {
 			return err
 		}
+		c.ahead.Wait()
 		item, err := c.reader.Read()
 		var wrong *wire.Error
 		switch {
@@ -109,6 +114,21 @@ func (c *serverConn) loop() error {
 			return err
 		}
 	}
+}
+
+// readAhead waits for what the peer does next while its request is obeyed: one
+// that leaves ends the connection, and with it what the request waits for.
+func (c *serverConn) readAhead() {
+	// The answer is not to wait for the peer, but the peer for the answer.
+	c.setPatience(patience{idle: c.server.Options.SessionTimeout, alive: func(time.Time) bool { return true }})
+	if c.ctx.Err() != nil {
+		return // that the end wakes who reads may have been overwritten
+	}
+	c.ahead.Go(func() {
+		if err := c.reader.Wait(); err != nil {
+			c.cancel(err)
+		}
+	})
 }
 
 // takeFrame takes an interleaved frame. One on a channel that nobody has set up

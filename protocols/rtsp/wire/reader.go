@@ -75,6 +75,13 @@ func (r *Reader) Read() (Item, error) {
 	return Item{}, malformed("nothing but empty lines")
 }
 
+// Wait waits until there is something to read. The error is that of the
+// underlying reader.
+func (r *Reader) Wait() error {
+	_, err := r.br.Peek(1)
+	return err
+}
+
 // Buffered returns how many bytes can be read without waiting for the peer.
 func (r *Reader) Buffered() int { return r.br.Buffered() }
 
