@@ -22,6 +22,7 @@ import (
 	"sluice/server/relay"
 	"sluice/server/tlscert"
 	"sluice/server/transcode"
+	"sluice/web"
 	"sluice/webrtc"
 )
 
@@ -45,6 +46,7 @@ type gateway struct {
 	// recordAPI answers on the API's listener.
 	recordAPI httpd.Slot
 	engine    atomic.Pointer[webrtc.Service]
+	ports     atomic.Pointer[web.Ports] // what the watch page tells other players
 
 	relay    *relay.Service
 	recorder atomic.Pointer[record.Service]
@@ -163,6 +165,7 @@ func printURLs(w io.Writer, cfg conf.Config, demo bool) {
 		{"play by RTSP", rtsp + "/" + name},
 		{"play by HLS", page + "/" + name + ".m3u8"},
 		{"play by HTTP-FLV", page + "/" + name + ".flv"},
+		{"play by HTTP-TS", page + "/" + name + ".ts"},
 		{"play as fragmented MP4", page + "/" + name + ".mp4"},
 	} {
 		fmt.Fprintf(w, "  %-28s %s\n", line[0], line[1])

@@ -29,6 +29,7 @@ import (
 // units lists the services: the one place that knows them all. Listeners come
 // last, so that what they serve is there.
 func (g *gateway) units(cfg conf.Config) []server.Unit {
+	g.ports.Store(&web.Ports{RTMP: portOf(cfg.RTMP.Listen), RTSP: portOf(cfg.RTSP.Listen)})
 	list := []server.Unit{
 		player(g, "httpflv", cfg.HTTPFLV, &g.flv, httpflv.New),
 		player(g, "httpts", cfg.HTTPTS, &g.ts, httpts.New),
@@ -128,13 +129,21 @@ func (g *gateway) authorize(ctx context.Context, a signaling.Access) error {
 }
 
 func (g *gateway) startHTTP(cfg httpd.Config) (server.Running, error) {
-	_, securePort, _ := net.SplitHostPort(cfg.ListenTLS)
-	pages, err := web.New(web.Options{StreamName: hub.ParseName, Streams: g.liveStreams, SecurePort: securePort})
+	pages, err := web.New(web.Options{
+		StreamName: hub.ParseName, Streams: g.liveStreams, SecurePort: portOf(cfg.ListenTLS),
+		Ports: func() web.Ports { return *g.ports.Load() },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
 	// Every path that names a stream is a page, so the pages come last.
 	return httpd.Start(cfg, g.cert.TLS(), []httpd.Route{&g.whip, &g.records, &g.hls, &g.flv, &g.ts, &g.mp4, &g.rtsp, pages}, g.log)
+}
+
+// portOf is the port of a listener's address; "" if it is off.
+func portOf(listen string) string {
+	_, port, _ := net.SplitHostPort(listen)
+	return port
 }
 
 func (g *gateway) startAPI(cfg api.Config) (server.Running, error) {

@@ -48,10 +48,15 @@ type Options struct {
 	// SecurePort is the port of the HTTPS listener, which the publish page sends
 	// people to whose browser gives no camera without HTTPS. "" is unknown.
 	SecurePort string
+	// Ports tells where other programs play streams; nil names no port.
+	Ports func() Ports
 	// ConnectSources are origins beside the page's own that it may send WHIP and WHEP
 	// requests to, for servers that redirect to others.
 	ConnectSources []string
 }
+
+// Ports are the ports of the listeners that are not HTTP; "" is one that is off.
+type Ports struct{ RTMP, RTSP string }
 
 // Handler serves the pages and their assets. It is safe for concurrent use.
 type Handler struct {
@@ -162,6 +167,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	data.Stream, data.Title = stream, stream
+	if h.opts.Ports != nil {
+		data.Ports = h.opts.Ports()
+	}
 	h.servePage(w, r, page, data)
 }
 
@@ -181,6 +189,7 @@ type pageData struct {
 	// Query is "?token=..." for links that keep the token, or empty.
 	Query      template.URL
 	SecurePort string
+	Ports      Ports
 	Streams    []Stream
 }
 

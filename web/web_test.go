@@ -26,7 +26,7 @@ func fakeName(path string) (string, error) {
 func newHandler(t *testing.T, streams ...Stream) *Handler {
 	t.Helper()
 	h, err := New(Options{
-		StreamName: fakeName, SecurePort: "4433", ConnectSources: []string{"https://edge.example"},
+		StreamName: fakeName, SecurePort: "4433", Ports: func() Ports { return Ports{RTMP: "1935", RTSP: "5544"} }, ConnectSources: []string{"https://edge.example"},
 		Streams: func(*http.Request) []Stream { return streams },
 	})
 	if err != nil {
@@ -49,7 +49,7 @@ func TestPages(t *testing.T) {
 	h := newHandler(t)
 	for url, want := range map[string][]string{
 		"/":                           {"Nobody is live", "<title>Sluice</title>"},
-		"/live/x":                     {`data-stream="live/x"`, "<title>live/x · Sluice</title>", "watch.js", "playsinline", "muted", "autoplay"},
+		"/live/x":                     {`data-stream="live/x"`, "<title>live/x · Sluice</title>", "watch.js", "playsinline", "muted", "autoplay", `data-rtmp="1935"`, `data-rtsp="5544"`},
 		"/x/":                         {`data-stream="live/x"`, "watch.js"},
 		"/a/b/c/d":                    {`data-stream="a/b/c/d"`},
 		"/live/x/publish":             {`data-stream="live/x"`, "publish.js", `data-port="4433"`, `href="/live/x"`},

@@ -2,6 +2,7 @@
 
 import { Level, capture, fillCodecs, fillDevices, limit, preferCodec } from './capture.js';
 import { Keeper } from './keeper.js';
+import { copy } from './links.js';
 import { Meter, bits, ms, percent, show } from './stats.js';
 import { byId, endpoint, sentence, stream, token } from './page.js';
 
@@ -175,8 +176,7 @@ form.onchange = ({ target }) => {
 };
 byId('copy').onclick = async ({ currentTarget }) => {
   // Without this page's token, which may publish.
-  await navigator.clipboard?.writeText(`${location.origin}/${stream}`);
-  currentTarget.textContent = 'Copied';
+  currentTarget.textContent = (await copy(`${location.origin}/${stream}`)) ? 'Copied' : 'Copy it by hand';
 };
 addEventListener('pagehide', () => live && stop());
 

@@ -2,6 +2,7 @@
 // tries again by itself.
 
 import { Keeper } from './keeper.js';
+import { copy, playURLs } from './links.js';
 import { Meter, bits, ms, percent, show } from './stats.js';
 import { byId, endpoint, sentence, stream, token } from './page.js';
 
@@ -159,6 +160,27 @@ video.onvolumechange = showSound;
 video.onplaying = () => playing(true);
 video.ondblclick = fullscreen;
 
+// fillLinks lists where other players find the stream, each with a button that copies it.
+function fillLinks() {
+  for (const [name, url] of playURLs(location, stream, document.body.dataset, token)) {
+    const [term, address, button] = ['dt', 'dd', 'button'].map((tag) => document.createElement(tag));
+    term.textContent = name;
+    address.textContent = url;
+    button.textContent = 'Copy';
+    button.setAttribute('aria-label', `Copy the address for ${name}`);
+    button.onclick = async () => {
+      button.textContent = (await copy(url)) ? 'Copied' : 'Select it';
+      setTimeout(() => (button.textContent = 'Copy'), 2000);
+    };
+    byId('links').lastElementChild.append(term, address, button);
+  }
+}
+byId('share').onclick = ({ currentTarget }) => {
+  byId('links').hidden = !byId('links').hidden;
+  currentTarget.setAttribute('aria-pressed', String(!byId('links').hidden));
+};
+fillLinks();
+
 // The bar hides while nobody moves.
 let idle;
 for (const type of ['pointermove', 'pointerdown', 'keydown']) {
@@ -173,6 +195,7 @@ addEventListener('keydown', ({ key, target }) => {
   if (key === 'm') toggleSound();
   if (key === 'f') fullscreen();
   if (key === 'i') byId('info').click();
+  if (key === 'l') byId('share').click();
 });
 
 addEventListener('pagehide', () => keeper.stop());
