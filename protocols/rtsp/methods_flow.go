@@ -99,11 +99,15 @@ func (c *serverConn) pause(req *wire.Request) (*wire.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.source == nil {
+	switch {
+	case s.source != nil:
+		s.rest()
+		s.state = stateReady
+	case s.state != stateRecording:
 		return nil, &StatusError{Status: wire.MethodNotValid}
 	}
-	s.rest()
-	s.state = stateReady
+	// A publisher stops sending by itself. What is on its way still counts, and
+	// RECORD goes on.
 	return c.answer(req.CSeq(), wire.OK), nil
 }
 

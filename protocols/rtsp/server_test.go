@@ -66,6 +66,7 @@ func TestStatus(t *testing.T) {
 		{"play before setup", nil, wire.Play, on, "", nil, 455, "Allow: SETUP"},
 		{"pause before setup", nil, wire.Pause, on, "", nil, 455, "Allow: DESCRIBE"},
 		{"record before setup", announce, wire.Record, f.url("live/new"), "", nil, 455, "Allow: SETUP"},
+		{"pause before record", announce, wire.Pause, f.url("live/new"), "", nil, 455, "Allow: SETUP"},
 		{"teardown before setup", nil, wire.Teardown, on, "", nil, 455, ""},
 		{"record what is played", setup, wire.Record, on, "", nil, 455, ""},
 		{"setup of the aggregate", nil, wire.Setup, on, "", []string{tcp01}, 459, ""},
@@ -374,6 +375,33 @@ func TestReports(t *testing.T) {
 	if !ok || len(rr.Reports) != 1 || rr.Reports[0].SSRC != 2 {
 		t.Errorf("%v", rr)
 	}
+}
+
+// TestPublisherPauses: a publisher may pause, as GStreamer's does before it
+// leaves, and go on in the same session.
+func TestPublisherPauses(t *testing.T) {
+	f := startService(t, auth.Config{})
+	s := f.publishTCP(t, "live/test")
+	stop := s.run(t)
+	c, _ := f.playTCP(t, "live/test")
+	stop()
+	s.do(wire.OK, wire.Pause, f.url("live/test"), nil)
+	s.do(wire.OK, wire.GetParameter, f.url("live/test"), nil)
+	s.do(wire.OK, wire.Record, f.url("live/test"), nil)
+	const small = 100 // no picture before was
+	for range 2 {     // the first is complete when the second begins
+		picture := rtp.Packet{
+			Sequence: s.seq[0], Timestamp: s.start[0] + uint32(s.n*1800), SSRC: 1, PayloadType: 96, Marker: true,
+			Payload: append([]byte{0x10}, vp8Picture(false, small)...),
+		}
+		s.send(0, picture.Append(nil))
+		s.seq[0]++
+		s.n += 2
+	}
+	for p, channel := c.packet(); channel != 0 || len(p.Payload) > 2*small; p, channel = c.packet() {
+	}
+	s.do(wire.OK, wire.Pause, f.url("live/test"), nil)
+	s.do(wire.OK, wire.Teardown, f.url("live/test"), nil)
 }
 
 // TestPause pauses and goes on: at a key frame, and with nothing twice.

@@ -70,7 +70,7 @@ func (c *serverConn) allowed() wire.Methods {
 	case s.state == statePlaying:
 		return append(list, wire.Play, wire.Pause, wire.Teardown)
 	case s.state == stateRecording:
-		return append(list, wire.Record, wire.Teardown)
+		return append(list, wire.Record, wire.Pause, wire.Teardown)
 	case s.recorder != nil:
 		return append(list, wire.Setup, wire.Record, wire.Teardown)
 	default:
