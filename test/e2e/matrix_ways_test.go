@@ -29,7 +29,8 @@ func inlets() []inlet {
 		{"RTSP TCP", classics, publishRTSP("tcp")},
 		{"RTSP UDP", classics[:4], publishRTSP("udp")},
 		{
-			"WHIP", []string{"slices+Opus", "H265+Opus", "slices+PCMU"},
+			"WHIP",
+			[]string{"slices+Opus", "H265+Opus", "slices+PCMU"},
 			func(t *testing.T, g *gateway, stream string, m medium) func() {
 				return publishScript(t, g, stream, readScript(t, m.file))
 			},
