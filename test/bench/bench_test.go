@@ -113,13 +113,24 @@ func (r *rig) write(p *media.Packet) {
 // window is how many pictures may be under way: the players keep up.
 const window = 15
 
+// settleEvery is after how many pictures the bytes that a format adds are
+// discounted: else the publisher would run ahead of the players by them.
+const settleEvery = 300
+
 // run publishes pictures, and waits after some for the players.
 func (r *rig) run(pictures int, players []*player) {
 	for i := range pictures {
 		r.picture()
+		if i%settleEvery == settleEvery-1 {
+			for _, p := range players {
+				p.settle(r.sent)
+			}
+		}
 		if i%window == window-1 {
 			for _, p := range players {
-				p.await(r.sent - window/3*pictureSize)
+				if err := p.await(r.sent - window/3*pictureSize); err != nil {
+					r.b.Fatalf("%v; the last player: %+v", err, players[len(players)-1].info(r.hub))
+				}
 			}
 		}
 	}
@@ -174,6 +185,10 @@ func (r *rig) join(name string, n int) (players []*player) {
 			r.b.Fatal(err)
 		}
 		r.b.Cleanup(p.close)
+		// The cached group is there before more is published.
+		if err := p.await(p.base + pictureSize); err != nil {
+			r.b.Fatal(err)
+		}
 		// A player begins at the newest key frame.
 		p.base = r.sent - int64(r.pictures%fps)*pictureSize
 		players = append(players, p)

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"sluice/server/hub"
 )
 
 type contextual = context.Context
@@ -51,18 +53,34 @@ func begin(conn net.Conn, in io.Reader) *player {
 }
 
 // await waits until so much of what was published has come; what formats add is
-// little.
-func (p *player) await(published int64) {
+// little. It fails where nothing comes any more: the player was sent something
+// else, or left some out.
+func (p *player) await(published int64) error {
 	want := published - p.base
 	p.target.Store(want)
+	defer p.target.Store(0)
+	late := time.NewTimer(10 * time.Second)
+	defer late.Stop()
 	for p.got.Load() < want {
 		select {
 		case <-p.wake:
 		case <-p.ended:
-			return
+			return io.ErrUnexpectedEOF
+		case <-late.C:
+			return fmt.Errorf("%d bytes of %d have come", p.got.Load(), want)
 		}
 	}
-	p.target.Store(0)
+	return nil
+}
+
+// settle waits until nothing comes any more, and counts that as all there was.
+func (p *player) settle(published int64) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for got := int64(-1); got != p.got.Load(); <-tick.C {
+		got = p.got.Load()
+	}
+	p.base = published - p.got.Load()
 }
 
 func (p *player) close() {
@@ -212,4 +230,10 @@ func playRTMP(addr string) (*player, error) {
 		return nil, err
 	}
 	return begin(conn, conn), nil
+}
+
+// info is what the hub says of the newest player.
+func (p *player) info(h *hub.Hub) any {
+	list := h.Find(stream).Viewers()
+	return list[len(list)-1].Info()
 }
