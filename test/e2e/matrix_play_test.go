@@ -62,8 +62,9 @@ func (o outlet) want(m medium) want {
 var progress = regexp.MustCompile(`(?m)^[a-z_0-9]+=.*\n?`)
 
 // harmless is what ffmpeg 5.1 says of every HLS stream whose header comes again
-// after a discontinuity, and when it writes two key frames in a row into a file.
-var harmless = regexp.MustCompile(`(?m)^.*(Found duplicated MOOV Atom. Skipped it|Multiple keyframes with same PTS)(\n +Last message repeated \d+ times)?\n?`)
+// after a discontinuity, when it writes two key frames in a row into a file, and
+// when it tries another port because one is taken.
+var harmless = regexp.MustCompile(`(?m)^.*(Found duplicated MOOV Atom. Skipped it|Multiple keyframes with same PTS|bind failed: Address already in use)(\n +Last message repeated \d+ times)?\n?`)
 
 // playRTSP plays with ffmpeg, which decodes at once. It finds no
 // decoding times in RTP, without which it can't write B pictures into a file. When
