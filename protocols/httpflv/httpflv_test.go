@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,13 +35,33 @@ type rig struct {
 	handler interface{ Stop(context.Context) error }
 	pub     *hub.Publisher
 	next    int
+	said    said
+}
+
+// said is what the hub logs.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 func newRig(t *testing.T, cfg hub.Config) *rig { return newRigWith(t, cfg, time.Minute) }
 
 func newRigWith(t *testing.T, cfg hub.Config, writeTimeout time.Duration) *rig {
 	t.Helper()
-	r := &rig{hub: hub.New(cfg, hub.Options{})}
+	r := &rig{}
+	r.hub = hub.New(cfg, hub.Options{Log: slog.New(slog.NewTextHandler(&r.said, nil))})
 	serverConfig := DefaultConfig()
 	serverConfig.WriteTimeout = writeTimeout
 	h := New(serverConfig, r.hub, slog.New(slog.DiscardHandler))
@@ -232,6 +253,37 @@ func TestWebSocket(t *testing.T) {
 	}
 	if err := <-closed; !websocket.IsCloseError(err, websocket.CloseGoingAway) {
 		t.Errorf("closed with %v", err)
+	}
+}
+
+// TestReasons: the line at a session's end says who ended it.
+func TestReasons(t *testing.T) {
+	r := newRig(t, hub.DefaultConfig())
+	r.publish(t, avc)
+	r.write(5, avc)
+	patience := time.After(10 * time.Second)
+	ended := func(reason string) {
+		t.Helper()
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		for !strings.Contains(r.said.String(), reason) {
+			select {
+			case <-tick.C:
+			case <-patience:
+				t.Fatalf("no %q in\n%s", reason, r.said.String())
+			}
+		}
+	}
+	for _, reason := range []string{"the player has gone", "the service stops"} {
+		res, err := http.Get(r.URL + "/live/a.flv")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reason == "the service stops" {
+			r.handler.Stop(t.Context())
+		}
+		res.Body.Close()
+		ended(reason)
 	}
 }
 

@@ -2,6 +2,7 @@ package httplive
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -75,15 +76,23 @@ func (m Media) setHeaders(header http.Header) {
 	header.Set("Access-Control-Max-Age", "86400")
 }
 
+// Why a session ends without a fault of anybody's.
+var (
+	errGone  = errors.New("the player has gone")
+	errStops = errors.New("the service stops")
+)
+
 func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	ws := websocket.IsWebSocketUpgrade(r)
 	f := h.media.Form(r)
 	if ws {
 		f.Format = framed(f.Format)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(h.ctx, cancel)()
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.Context()))
+	defer cancel(nil)
+	// The request ends when net/http sees that the player has gone.
+	defer context.AfterFunc(r.Context(), func() { cancel(errGone) })()
+	defer context.AfterFunc(h.ctx, func() { cancel(errStops) })()
 	v, err := h.hub.Play(ctx, h.media.Session(r, ws), f.Accept)
 	if err != nil {
 		Fail(w, err)
@@ -112,7 +121,7 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	var reading sync.WaitGroup
 	reading.Go(func() {
 		p.drain()
-		cancel()
+		cancel(errGone)
 	})
 	defer reading.Wait()
 	defer p.conn.Close()
