@@ -68,10 +68,16 @@ func (r *run) touch() { r.used.Store(time.Now().UnixNano()) }
 
 func (r *run) ended() bool { return r.closed.Load() != 0 }
 
+// errIdle ends a segmenter without a fault of anybody's.
+var errIdle = errors.New("nobody asks for it")
+
 // start starts the segmenter of a form.
 func (h *Handler) start(f form, before *run, always bool) *run {
-	ctx, cancel := context.WithCancel(h.ctx)
-	r := &run{form: f, life: strings.ToLower(rand.Text()[:10]), cancel: cancel, done: make(chan struct{}), before: before, always: always}
+	ctx, cancel := context.WithCancelCause(h.ctx)
+	r := &run{
+		form: f, life: strings.ToLower(rand.Text()[:10]), cancel: func() { cancel(errIdle) }, done: make(chan struct{}),
+		before: before, always: always,
+	}
 	r.touch()
 	var p presenter
 	if f.ts {
@@ -83,7 +89,7 @@ func (h *Handler) start(f form, before *run, always bool) *run {
 		r.scene, p = &c.scene, c
 	}
 	h.running.Go(func() {
-		defer cancel()
+		defer cancel(nil)
 		h.segment(ctx, r, p)
 		r.closed.Store(time.Now().UnixNano())
 		close(r.done)

@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -27,6 +28,7 @@ type rig struct {
 	handler *Handler
 	token   string // that the hub wants, "" for none
 
+	said   bytes.Buffer // what the hub logs
 	pub    *hub.Publisher
 	source source
 	halt   chan struct{}
@@ -38,7 +40,7 @@ func within(t *testing.T, cfg Config, hc hub.Config, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, source: source{video: avc, audio: aac, frame: 40 * ms, group: 50}}
-		r.hub = hub.New(hc, hub.Options{Authorize: func(_ context.Context, _ hub.Action, s hub.Session) error {
+		r.hub = hub.New(hc, hub.Options{Log: slog.New(slog.NewTextHandler(&r.said, nil)), Authorize: func(_ context.Context, _ hub.Action, s hub.Session) error {
 			if s.Token != r.token {
 				return hub.ErrUnauthorized
 			}
@@ -397,6 +399,10 @@ func TestSessions(t *testing.T) {
 		time.Sleep(70 * time.Second)
 		if players, segmenters := r.viewers(); players != 0 || segmenters != 0 {
 			t.Errorf("%d players, %d segmenters are left", players, segmenters)
+		}
+		synctest.Wait()
+		if said := r.said.String(); !strings.Contains(said, errTimeout.Error()) || !strings.Contains(said, errIdle.Error()) {
+			t.Errorf("the log does not say why they end:\n%s", said)
 		}
 	})
 }
