@@ -3,12 +3,14 @@ package rtmp
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice/protocols/container/flv"
 	"sluice/protocols/internal/prototest"
+	"sluice/protocols/rtmp/message"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -70,4 +72,80 @@ func TestConformance(t *testing.T) {
 func saysOperator(err error) bool {
 	var status *StatusError
 	return errors.As(err, &status) && strings.Contains(status.Description, "operator")
+}
+
+// kitPublisher is a client that writes packets.
+type kitPublisher struct {
+	*Publisher
+	conn   net.Conn
+	tracks media.Tracks // those that the server knows
+}
+
+// kitForm is how the kit's publisher writes.
+var kitForm = flv.Form{Enhanced: true}
+
+func publishKit(ctx context.Context, url string, tracks media.Tracks) (prototest.Publisher, error) {
+	p, c := &kitPublisher{}, testClient()
+	c.Dial = func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		p.conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		return p.conn, err
+	}
+	var err error
+	if p.Publisher, err = c.Publish(ctx, url); err != nil {
+		return nil, err
+	}
+	metadata, err := kitForm.Metadata(tracks)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Publisher.Write(message.Message{Type: message.DataAMF0, Body: metadata})
+}
+
+// Write implements prototest.Publisher.
+func (p *kitPublisher) Write(q *media.Packet) error {
+	typ, at := message.Type(flv.TypeOf(q.Kind())), q.DTS.Round(time.Millisecond).Milliseconds()
+	if p.tracks.Get(q.Kind()) != q.Track {
+		p.tracks = p.tracks.With(q.Track)
+		header, err := kitForm.AppendSequenceHeader(nil, q.Track)
+		if err == nil {
+			err = p.Publisher.Write(message.Message{Type: typ, Timestamp: at, Body: header})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	body, err := kitForm.AppendHeader(nil, q)
+	if err != nil {
+		return err
+	}
+	return p.Publisher.Write(message.Message{Type: typ, Timestamp: at, Body: append(body, q.Payload...)})
+}
+
+// Wait implements prototest.Publisher.
+func (p *kitPublisher) Wait() error {
+	<-p.Done()
+	return p.Err()
+}
+
+// Abort implements prototest.Publisher.
+func (p *kitPublisher) Abort() { p.conn.Close() }
+
+func TestIngestConformance(t *testing.T) {
+	prototest.Ingest{
+		Start: func(t *testing.T, h *hub.Hub) prototest.Inlet {
+			s, url := startKit(t, h, time.Minute)
+			return prototest.Inlet{
+				Publish: func(ctx context.Context, stream string, tracks media.Tracks) (prototest.Publisher, error) {
+					return publishKit(ctx, url+stream, tracks)
+				},
+				Stop: s.Stop,
+			}
+		},
+		Clock: time.Millisecond,
+		Refused: func(err error) bool {
+			var status *StatusError
+			return errors.As(err, &status) && status.Code == CodePublishBadName
+		},
+		Kicked: saysOperator,
+	}.Run(t)
 }

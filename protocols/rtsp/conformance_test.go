@@ -5,10 +5,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"testing"
 	"time"
 
 	"sluice/protocols/internal/prototest"
+	"sluice/protocols/rtsp/wire"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -113,5 +115,88 @@ func TestConformance(t *testing.T) {
 		Opus:            true,
 		SoundChangeEnds: true,
 		Kicked:          func(err error) bool { return errors.Is(err, io.EOF) },
+	}.Run(t)
+}
+
+// kitPublisher is a push from a hub of its own.
+type kitPublisher struct {
+	*hub.Publisher
+	hub    *hub.Hub
+	cancel context.CancelFunc
+	conn   net.Conn
+	ended  chan struct{}
+	err    error // once ended
+}
+
+func publishKit(ctx context.Context, url string, tracks media.Tracks) (prototest.Publisher, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &kitPublisher{hub: hub.New(hub.DefaultConfig(), hub.Options{}), cancel: cancel, ended: make(chan struct{})}
+	pub, err := p.hub.Publish(ctx, hub.Session{Stream: "kit", Internal: true})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	p.Publisher = pub
+	var kinds []media.Kind
+	for _, t := range tracks.Media() {
+		pub.Announce(t)
+		kinds = append(kinds, t.Codec.Kind())
+	}
+	pub.Expect(kinds...)
+	c := &Client{Dial: func(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+		p.conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		return p.conn, err
+	}}
+	go func() {
+		defer close(p.ended)
+		p.err = Push(ctx, c, url, p.hub, hub.Session{Stream: "kit", Internal: true}, slog.New(slog.DiscardHandler))
+	}()
+	return p, nil
+}
+
+// Write implements prototest.Publisher. The packet is the kit's, and the hub
+// makes its own of it.
+func (p *kitPublisher) Write(q *media.Packet) error {
+	own := *q
+	return p.Publisher.Write(&own)
+}
+
+// Wait implements prototest.Publisher.
+func (p *kitPublisher) Wait() error {
+	<-p.ended
+	return p.err
+}
+
+// Close implements prototest.Publisher.
+func (p *kitPublisher) Close() {
+	p.cancel()
+	<-p.ended
+	p.Publisher.Close(nil)
+	p.hub.Close()
+}
+
+// Abort implements prototest.Publisher.
+func (p *kitPublisher) Abort() {
+	p.conn.Close()
+	<-p.ended
+}
+
+func TestIngestConformance(t *testing.T) {
+	prototest.Ingest{
+		Start: func(t *testing.T, h *hub.Hub) prototest.Inlet {
+			s, url := startKit(t, h, time.Minute)
+			return prototest.Inlet{
+				Publish: func(ctx context.Context, stream string, tracks media.Tracks) (prototest.Publisher, error) {
+					return publishKit(ctx, url+stream, tracks)
+				},
+				Stop: s.Stop,
+			}
+		},
+		Clock:           time.Second / 48000,
+		InBand:          true,
+		OwnDTS:          true,
+		SoundChangeEnds: true,
+		Refused:         func(err error) bool { return isAnswer(err, wire.Forbidden) },
+		Kicked:          func(err error) bool { return err != nil },
 	}.Run(t)
 }

@@ -95,11 +95,13 @@ func (r *egressRig) serve(writeTimeout time.Duration) {
 	r.t.Cleanup(func() { r.stop() })
 }
 
-func (r *egressRig) stop() {
+func (r *egressRig) stop() { stopAll(r.t, r.server.Stop) }
+
+func stopAll(t *testing.T, stop func(context.Context) error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if err := r.server.Stop(ctx); err != nil {
-		r.t.Errorf("stop: %v", err)
+	if err := stop(ctx); err != nil {
+		t.Errorf("stop: %v", err)
 	}
 }
 
@@ -126,21 +128,6 @@ func (r *egressRig) begin(change ...func(*rules)) *view {
 	v.next()
 	return v
 }
-
-// all reads up to the last picture that can be there. Sound may wait for the
-// picture after it, and so may a picture where only the next one shows its end.
-func (r *egressRig) all(v *view) {
-	r.t.Helper()
-	k := media.Video
-	if r.video == nil {
-		k = media.Audio
-	}
-	v.until(k, len(r.sent[k])-1-trailing)
-}
-
-// trailing is how many packets of a kind may still be on their way: those that
-// the receiver needs later ones for.
-const trailing = 4
 
 // rename is a filter that makes AAC of Opus by name only.
 type rename struct{ to *media.Track }

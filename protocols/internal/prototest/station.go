@@ -16,26 +16,32 @@ const streamName = "live/kit"
 // patience is how long anything may take before a check gives up.
 const patience = 30 * time.Second
 
+// writer takes what is published.
+type writer interface{ Write(p *media.Packet) error }
+
 // station publishes numbered media and keeps the packets: the hub has put its
 // own times into them, which are those that players must see. It is for the
 // goroutine of the test.
 type station struct {
 	t    *testing.T
 	hub  *hub.Hub
-	pub  *hub.Publisher
+	pub  *hub.Publisher // nil where the protocol's client publishes
+	out  writer
 	sent map[media.Kind][]*media.Packet // by number
 
 	video, audio *media.Track // nil where there is none
 	// zero is the time of the publisher's first picture on the kit's own line.
 	zero  time.Duration
 	start time.Time
+	life  map[*media.Packet]int // which publisher sent it
+	lives int
 	size  int // of a picture
 	// heard is where the sound stands, in samples.
 	heard int64
 }
 
 func newStation(t *testing.T, h *hub.Hub, tracks ...*media.Track) *station {
-	s := &station{t: t, hub: h, sent: make(map[media.Kind][]*media.Packet), size: 700, start: time.Now()}
+	s := &station{t: t, hub: h, sent: make(map[media.Kind][]*media.Packet), size: 700, start: time.Now(), life: make(map[*media.Packet]int)}
 	s.use(tracks...)
 	return s
 }
@@ -60,6 +66,7 @@ func (s *station) publish() {
 	}
 	s.t.Cleanup(func() { pub.Close(nil) })
 	s.pub = pub
+	s.begin(pub)
 	var kinds []media.Kind
 	for _, track := range []*media.Track{s.video, s.audio} {
 		if track != nil {
@@ -68,6 +75,12 @@ func (s *station) publish() {
 		}
 	}
 	pub.Expect(kinds...)
+}
+
+// begin goes over to another publisher, whose time begins anew.
+func (s *station) begin(out writer) {
+	s.out = out
+	s.lives++
 	if s.video != nil {
 		s.toKey()
 	}
@@ -99,7 +112,7 @@ func (s *station) soundAt() time.Duration {
 func (s *station) step() {
 	s.t.Helper()
 	for _, p := range s.media() {
-		if err := s.pub.Write(p); err != nil {
+		if err := s.out.Write(p); err != nil {
 			s.t.Fatalf("write: %v", err)
 		}
 	}
@@ -112,6 +125,7 @@ func (s *station) media() (list []*media.Packet) {
 		p.Arrival = s.start.Add(p.DTS)
 		p.DTS, p.PTS = p.DTS-s.zero, p.PTS-s.zero
 		s.sent[p.Kind()] = append(s.sent[p.Kind()], p)
+		s.life[p] = s.lives
 		list = append(list, p)
 	}
 	if s.video != nil {
@@ -140,6 +154,30 @@ func (s *station) group() {
 		s.step()
 	}
 }
+
+// tracks are those in force.
+func (s *station) tracks() (ts media.Tracks) {
+	for _, t := range []*media.Track{s.video, s.audio} {
+		if t != nil {
+			ts = ts.With(t)
+		}
+	}
+	return ts
+}
+
+// all reads up to the last packets that can be there.
+func (s *station) all(v *view) {
+	s.t.Helper()
+	k := media.Video
+	if s.video == nil {
+		k = media.Audio
+	}
+	v.until(k, len(s.sent[k])-1-trailing)
+}
+
+// trailing is how many packets may still be on their way: sound waits for the
+// picture after it, and pictures for those that show their end or their time.
+const trailing = 4
 
 // viewers waits until the stream has n viewers.
 func (s *station) viewers(n int) {

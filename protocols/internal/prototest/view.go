@@ -27,6 +27,10 @@ type rules struct {
 	ownDTS bool
 	sound  *media.Track // what sound comes as, whatever it was; nil as it was
 	jumps  bool         // packets may be missing, up to a key frame
+	// lives says that each publisher has a time line of its own, as before the
+	// hub has put them in a row, and that the last of a publisher's packets may
+	// be lost with it.
+	lives bool
 }
 
 // view is a player with what it has seen so far.
@@ -42,7 +46,8 @@ type view struct {
 	last   map[media.Kind]int // number
 	count  map[media.Kind]int
 	dts    map[media.Kind]time.Duration
-	offset time.Duration // from the hub's time to the player's
+	offset time.Duration // from the publisher's time to the player's
+	life   int           // the publisher for which that is so
 	tracks media.Tracks  // of the last packets
 }
 
@@ -207,8 +212,9 @@ func (v *view) order(p *media.Packet, n int) {
 		v.t.Fatalf("%v %d after %d", k, n, last)
 	}
 	for i := last + 1; i < n; i++ {
-		if v.from.sent[k][i] == nil { // a number that was left out
-			continue
+		q := v.from.sent[k][i]
+		if q == nil || v.rules.lives && v.from.life[q] != v.from.life[v.from.sent[k][n]] && n-last <= groupSize {
+			continue // left out, or the end of another life
 		}
 		if !v.rules.jumps || k == media.Video && !p.Key {
 			v.t.Fatalf("%v %d after %d: some are missing", k, n, last)
@@ -220,8 +226,8 @@ func (v *view) order(p *media.Packet, n int) {
 // likes, but keeps the distances.
 func (v *view) times(p *media.Packet, n int, want *media.Packet) {
 	v.t.Helper()
-	if len(v.count) == 0 {
-		v.offset = p.PTS - want.PTS
+	if life := v.from.life[want]; v.life == 0 || v.rules.lives && v.life != life {
+		v.life, v.offset = life, p.PTS-want.PTS
 	}
 	k, slack := p.Kind(), v.rules.clock
 	near := func(what string, got, want time.Duration) {
