@@ -337,6 +337,7 @@ func TestHTTP(t *testing.T) {
 			t.Fatal(err)
 		}
 		parsePlaylist(t, string(text))
+		synctest.Wait() // no part of this instant is still to come
 		r.code(http.StatusNotModified, video+"?_HLS_msn=0", "If-None-Match", r.get(video+"?_HLS_msn=0").Header().Get("Etag"))
 	})
 }
