@@ -14,7 +14,6 @@ import (
 	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
-	"sluice/protocols/codec/nal"
 	"sluice/protocols/container/mpegts"
 	"sluice/server/hub"
 	"sluice/server/media"
@@ -224,6 +223,7 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
+// TestWebSocket: each message is made of whole packets.
 func TestWebSocket(t *testing.T) {
 	r := newRig(t)
 	r.publish(t, avc, aac)
@@ -237,7 +237,7 @@ func TestWebSocket(t *testing.T) {
 	newReader(t, messages{ws}).expect(60)
 }
 
-// messages reads binary messages as one stream: each is made of whole packets.
+// messages reads binary messages of whole packets as one stream.
 type messages struct{ ws *websocket.Conn }
 
 func (m messages) Read(b []byte) (int, error) {
@@ -286,35 +286,6 @@ func TestPublisherComesBack(t *testing.T) {
 		}
 		if got := player.d.Tracks().Audio.Codec; got != audio.Codec {
 			t.Errorf("the sound is %v, want %v", got, audio.Codec)
-		}
-	}
-}
-
-// TestSlowPlayer reads nothing for a while: it goes on at a key frame, told that
-// something is missing, and nothing of what it gets is torn.
-func TestSlowPlayer(t *testing.T) {
-	r := newRig(t)
-	r.publish(t, avc)
-	r.write(5, avc)
-	player := r.play(t, "")
-	player.expect(5)
-	big := bytes.Repeat([]byte{0x55}, 1<<20)
-	for range 60 {
-		at := time.Duration(r.next) * frameTime
-		p := &media.Packet{Track: avc, DTS: at, PTS: at, Key: r.next%10 == 0, Payload: nal.Join(append(picture(r.next)[4:], big...))}
-		if err := r.pub.Write(p); err != nil {
-			t.Fatal(err)
-		}
-		r.next += 5 // more than a second for each 6: the player is late soon
-	}
-	stop := r.writing(avc)
-	defer func() { stop() }()
-	for v := r.pub.Stream().Viewers()[0]; v.Info().Jumps == 0; {
-		player.next()
-	}
-	for n := range 100 {
-		if p := player.next(); len(p.Payload) < 300 {
-			t.Fatalf("picture %d has %d bytes", n, len(p.Payload))
 		}
 	}
 }

@@ -510,28 +510,6 @@ func nextMetadata(t *testing.T, player raw) amf.Object {
 	}
 }
 
-// A player that takes nothing neither holds the publisher up nor stays for ever.
-func TestDeadPlayer(t *testing.T) {
-	t.Parallel()
-	g := startGateway(t, func(c *Config, _ *hub.Config, _ *hub.Options) { c.WriteTimeout = time.Second })
-	playRaw(t, g, "one") // and reads no more
-	video := fake(media.H264)
-	pub := g.feed(t, "live/one", 1, video)
-	big := make([]byte, 1<<20)
-	i := 0
-	eventually(t, "end of the dead player", func() bool {
-		i++
-		start, at := time.Now(), time.Duration(i)*40*time.Millisecond
-		if err := pub.Write(&media.Packet{Track: video, DTS: at, PTS: at, Key: true, Payload: big}); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(start); took > 500*time.Millisecond {
-			t.Fatalf("publishing took %v", took)
-		}
-		return len(g.hub.Find("live/one").Viewers()) == 0
-	})
-}
-
 func TestStopAsksToReconnect(t *testing.T) {
 	g := startGateway(t, nil)
 	ctx := testContext(t)

@@ -59,20 +59,6 @@ func TestNothingPlayable(t *testing.T) {
 	f.dial(t).do(wire.UnsupportedMediaType, wire.Describe, f.url("live/test"), nil)
 }
 
-// TestWaitForPublisher: DESCRIBE is answered once there is something.
-func TestWaitForPublisher(t *testing.T) {
-	f := startService(t, auth.Config{})
-	c := f.dial(t)
-	c.send(wire.Describe, f.url("live/later"), nil)
-	for f.hub.Find("live/later") == nil {
-		<-time.After(time.Millisecond)
-	}
-	f.publishTCP(t, "live/later").run(t)
-	if res := c.answer(); res.Status != wire.OK {
-		t.Errorf("%d", res.Status)
-	}
-}
-
 // TestSteady: sound of a publisher that counts in milliseconds gets its even
 // pace back, and a real gap stays one.
 func TestSteady(t *testing.T) {

@@ -511,44 +511,6 @@ func TestPublisherComesBack(t *testing.T) {
 	}
 }
 
-// TestStuckPlayer: one that takes nothing is ended, and others see nothing of it.
-func TestStuckPlayer(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.WriteTimeout = 300 * time.Millisecond })
-	pub := f.publishHub(t, "live/test", testTracks().Media()...)
-	stuck := make(chan struct{})
-	live(t, pub)
-	c, _ := f.playTCP(t, "live/test")
-	good, _ := f.playTCP(t, "live/test")
-	go func() {
-		defer close(stuck)
-		ts := testTracks()
-		for i := 0; len(f.hub.Find("live/test").Viewers()) == 2 && i < 4000; i++ {
-			at := time.Duration(i) * time.Millisecond
-			_ = pub.Write(&media.Packet{Track: ts.Video, DTS: at, PTS: at, Key: i%10 == 0, Payload: vp8Picture(i%10 == 0, 100_000)})
-			<-time.After(time.Millisecond)
-		}
-	}()
-	for range 200 {
-		good.packet()
-	}
-	reading := make(chan struct{})
-	go func() { // takes all, so that only the other one is stuck
-		defer close(reading)
-		for {
-			if _, err := good.frame(); err != nil {
-				return
-			}
-		}
-	}()
-	<-stuck
-	if n := len(f.hub.Find("live/test").Viewers()); n != 1 {
-		t.Errorf("%d viewers are left", n)
-	}
-	good.conn.Close()
-	<-reading
-	c.conn.Close()
-}
-
 // TestShutdown ends what goes on.
 func TestShutdown(t *testing.T) {
 	f := startService(t, auth.Config{})
