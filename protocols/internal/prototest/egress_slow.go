@@ -7,10 +7,13 @@ import (
 	"sluice/server/hub"
 )
 
-// Pictures that soon fill what the system keeps for a connection.
 const (
+	// bigPicture is the size of pictures that soon fill what the system keeps
+	// for a connection.
 	bigPicture = 1 << 20
-	bigGroups  = 4
+	// bigGroups of pictures take longer than slowLatency.
+	bigGroups   = 4
+	slowLatency = time.Second
 )
 
 // flood publishes a big group while one player reads nothing. The other
@@ -38,6 +41,7 @@ func (r *egressRig) stalled() (other *view, w *watching, v *hub.Viewer) {
 			break
 		}
 	}
+	until(r.t, "the player's beginning", func() bool { return v.Info().Packets > 0 })
 	return other, w, v
 }
 
@@ -45,11 +49,17 @@ func (r *egressRig) stalled() (other *view, w *watching, v *hub.Viewer) {
 // groups only, and nobody else notices.
 func slowJumps(_ *testing.T, r *egressRig) {
 	cfg := r.hub.Config()
-	cfg.ViewerLatency = time.Second
+	cfg.ViewerLatency = slowLatency
 	r.hub.SetConfig(cfg)
 	other, w, viewer := r.stalled()
-	for range bigGroups {
+	// However much the system keeps for the connection, in the end it takes no
+	// more, for longer than the latency that is allowed.
+	for still := 0; still < bigGroups; {
+		before := viewer.Info().Packets
 		r.flood(other)
+		if still++; viewer.Info().Packets != before {
+			still = 0
+		}
 	}
 	w.rules.jumps = true
 	v := w.read()

@@ -3,6 +3,7 @@ package prototest
 import (
 	"bytes"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"sluice/protocols/codec/h264"
@@ -26,9 +27,8 @@ func samples(t *media.Track) int64 {
 	return 1024
 }
 
-// The tracks of the kit's streams. The parameter sets are those of an encoder
-// that reorders by one picture (x264, Main profile, one B picture), in two
-// sizes; the sound is AAC-LC and Opus, stereo.
+// avc returns the picture track of an encoder that reorders by one picture
+// (x264, Main profile, one B picture).
 func avc(sps, pps string) *media.Track {
 	c, err := h264.NewConfig([][]byte{unhex(sps)}, [][]byte{unhex(pps)})
 	if err != nil {
@@ -95,7 +95,7 @@ func sound(t *media.Track, n int, at time.Duration) *media.Packet {
 // numbered returns start, filled up to size, and the number in bytes that no
 // framing takes for its own.
 func numbered(start []byte, n, size int) []byte {
-	b := append(start, bytes.Repeat([]byte{0x55 ^ byte(n&0x2a)}, size)...)
+	b := slices.Concat(start, bytes.Repeat([]byte{0x55 ^ byte(n&0x2a)}, size))
 	for shift := 21; shift >= 0; shift -= 7 {
 		b = append(b, 0x80|byte(n>>shift&0x7f))
 	}
