@@ -13,6 +13,7 @@ func TestSecondPublisher(t *testing.T) {
 	first, second := zerolatency.make(t, "20"), bframes.make(t, "20")
 	for _, policy := range []string{"refuse", "takeover", "standby"} {
 		t.Run(policy, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for media in real time
 			g := start(t, "HUB_SECOND_PUBLISHER="+policy)
 			url := "rtmp://" + g.rtmp + "/live/twice"
 			one := push(t, first, url)

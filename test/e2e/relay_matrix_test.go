@@ -194,7 +194,10 @@ func rising(t *testing.T, what string, list []tag) {
 func TestRelayMatrix(t *testing.T) {
 	g := start(t)
 	for i, s := range []source{zerolatency, bframes, audioOnly, videoOnly} {
-		t.Run(s.name, func(t *testing.T) { relayMatrix(t, g.in(t), fmt.Sprintf("live/m%d", i), s) })
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting for media in real time
+			relayMatrix(t, g.in(t), fmt.Sprintf("live/m%d", i), s)
+		})
 	}
 }
 
