@@ -159,6 +159,9 @@ func TestIngestConformance(t *testing.T) {
 		InBand:  true,
 		Refused: func(err error) bool { return errors.Is(err, httpError(http.StatusConflict)) },
 		// A client that is still sending may not get to see the answer.
-		Kicked: func(err error) bool { return err != nil },
+		Kicked: func(err error) bool {
+			var status httpError
+			return err != nil && (!errors.As(err, &status) || status == http.StatusForbidden)
+		},
 	}.Run(t)
 }

@@ -197,6 +197,6 @@ func TestIngestConformance(t *testing.T) {
 		OwnDTS:          true,
 		SoundChangeEnds: true,
 		Refused:         func(err error) bool { return isAnswer(err, wire.Forbidden) },
-		Kicked:          func(err error) bool { return err != nil },
+		Kicked:          func(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) },
 	}.Run(t)
 }

@@ -41,10 +41,7 @@ type Server struct {
 
 // Run checks how the protocol plays.
 func (e Egress) Run(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, *egressRig)
-	}{
+	run(t, func(t *testing.T) *egressRig { return newEgressRig(t, e) }, []check[*egressRig]{
 		{"round trip", roundTrip},
 		{"sound alone", soundAlone},
 		{"pictures alone", picturesAlone},
@@ -58,11 +55,22 @@ func (e Egress) Run(t *testing.T) {
 		{"dead player ends", deadEnds},
 		{"kick", kick},
 		{"stop", stop},
-	} {
+	})
+}
+
+// check is one of the kit's checks, on a rig of its own.
+type check[R any] struct {
+	name string
+	run  func(*testing.T, R)
+}
+
+// run runs checks one after the other; none leaves a goroutine behind.
+func run[R any](t *testing.T, rig func(*testing.T) R, checks []check[R]) {
+	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) {
 			before := goleak.IgnoreCurrent()
 			t.Cleanup(func() { goleak.VerifyNone(t, before) }) // runs last
-			c.run(t, newEgressRig(t, e))
+			c.run(t, rig(t))
 		})
 	}
 }

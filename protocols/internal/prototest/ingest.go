@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -50,10 +48,7 @@ type Publisher interface {
 
 // Run checks how the protocol takes streams.
 func (i Ingest) Run(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, *ingestRig)
-	}{
+	run(t, func(t *testing.T) *ingestRig { return newIngestRig(t, i) }, []check[*ingestRig]{
 		{"round trip", takeAll},
 		{"sound alone", takeSound},
 		{"pictures alone", takePictures},
@@ -64,13 +59,7 @@ func (i Ingest) Run(t *testing.T) {
 		{"connection breaks", abort},
 		{"kick", kickPublisher},
 		{"stop", stopPublisher},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			before := goleak.IgnoreCurrent()
-			t.Cleanup(func() { goleak.VerifyNone(t, before) }) // runs last
-			c.run(t, newIngestRig(t, i))
-		})
-	}
+	})
 }
 
 // ingestRig is a served hub with a viewer in process.

@@ -111,25 +111,20 @@ func refuse(t *testing.T, r *ingestRig) {
 }
 
 // takeAgain: the viewers stay, and their time rises.
-func takeAgain(_ *testing.T, r *ingestRig) {
+func takeAgain(_ *testing.T, r *ingestRig) { r.thrice(func() { r.peer.Close() }) }
+
+// abort: a connection that breaks makes room for the next publisher.
+func abort(_ *testing.T, r *ingestRig) { r.thrice(func() { r.peer.Abort() }) }
+
+// thrice publishes three times in a row for one viewer.
+func (r *ingestRig) thrice(end func()) {
+	r.t.Helper()
 	v := r.view()
 	for range 3 {
 		r.publish(v)
 		r.steps(2*groupSize + 3)
 		r.all(v)
-		r.peer.Close()
-		r.offAir()
-	}
-}
-
-// abort: a connection that breaks makes room for the next publisher.
-func abort(_ *testing.T, r *ingestRig) {
-	v := r.view()
-	for range 2 {
-		r.publish(v)
-		r.steps(2*groupSize + 3)
-		r.all(v)
-		r.peer.Abort()
+		end()
 		r.offAir()
 	}
 }
