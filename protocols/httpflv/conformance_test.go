@@ -35,12 +35,11 @@ func (d *demuxer) Next() (*media.Packet, error) {
 
 func conformance(ws bool) prototest.Egress {
 	return prototest.Egress{
-		Start: func(t *testing.T, h *hub.Hub, writeTimeout time.Duration) prototest.Server {
+		Start: prototest.HTTP(".flv", ws, newDemuxer, func(h *hub.Hub, writeTimeout time.Duration) prototest.Handler {
 			cfg := DefaultConfig()
 			cfg.WriteTimeout = writeTimeout
-			handler := New(cfg, h, slog.New(slog.DiscardHandler))
-			return prototest.HTTP(t, handler, ".flv", ws, newDemuxer, handler.Stop)
-		},
+			return New(cfg, h, slog.New(slog.DiscardHandler))
+		}),
 		Clock:  time.Millisecond,
 		Kicked: prototest.HTTPKicked(ws),
 	}

@@ -67,12 +67,11 @@ func (d *demuxer) box() error {
 
 func conformance(ws bool) prototest.Egress {
 	return prototest.Egress{
-		Start: func(t *testing.T, h *hub.Hub, writeTimeout time.Duration) prototest.Server {
+		Start: prototest.HTTP(".mp4", ws, newDemuxer, func(h *hub.Hub, writeTimeout time.Duration) prototest.Handler {
 			cfg := DefaultConfig()
 			cfg.WriteTimeout = writeTimeout
-			handler := New(cfg, h, slog.New(slog.DiscardHandler))
-			return prototest.HTTP(t, handler, ".mp4", ws, newDemuxer, handler.Stop)
-		},
+			return New(cfg, h, slog.New(slog.DiscardHandler))
+		}),
 		Clock:  time.Second / 48000,
 		InBand: true,
 		Opus:   true,

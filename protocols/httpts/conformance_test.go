@@ -47,12 +47,11 @@ func (d *demuxer) Next() (*media.Packet, error) {
 
 func conformance(ws bool) prototest.Egress {
 	return prototest.Egress{
-		Start: func(t *testing.T, h *hub.Hub, writeTimeout time.Duration) prototest.Server {
+		Start: prototest.HTTP(".ts", ws, newDemuxer, func(h *hub.Hub, writeTimeout time.Duration) prototest.Handler {
 			cfg := DefaultConfig()
 			cfg.WriteTimeout = writeTimeout
-			handler := New(cfg, h, slog.New(slog.DiscardHandler))
-			return prototest.HTTP(t, handler, ".ts", ws, newDemuxer, handler.Stop)
-		},
+			return New(cfg, h, slog.New(slog.DiscardHandler))
+		}),
 		Clock:  time.Second / 90000,
 		InBand: true,
 		Kicked: prototest.HTTPKicked(ws),

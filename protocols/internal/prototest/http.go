@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -16,10 +17,15 @@ import (
 	"sluice/server/media"
 )
 
-// HTTP serves a handler of endless streams. Players get /stream plus suffix, by
+// HTTP serves handlers of endless streams. Players get /stream plus suffix, by
 // a WebSocket where ws is set; demux reads what comes.
-func HTTP(t *testing.T, h http.Handler, suffix string, ws bool, demux func(io.Reader) Demuxer, stop func(context.Context) error) Server {
-	t.Helper()
+func HTTP(suffix string, ws bool, demux func(io.Reader) Demuxer, handler func(*hub.Hub, time.Duration) Handler) func(*testing.T, *hub.Hub, time.Duration) Server {
+	return func(_ *testing.T, h *hub.Hub, writeTimeout time.Duration) Server {
+		return serveHTTP(handler(h, writeTimeout), suffix, ws, demux)
+	}
+}
+
+func serveHTTP(h Handler, suffix string, ws bool, demux func(io.Reader) Demuxer) Server {
 	web := httptest.NewServer(h)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	get := func(ctx context.Context, stream string) (io.ReadCloser, error) {
@@ -57,7 +63,7 @@ func HTTP(t *testing.T, h http.Handler, suffix string, ws bool, demux func(io.Re
 		},
 		Stop: func(ctx context.Context) error {
 			defer web.Close()
-			return stop(ctx)
+			return h.Stop(ctx)
 		},
 	}
 }
