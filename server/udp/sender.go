@@ -24,6 +24,11 @@ func NewSender(conn *net.UDPConn) *Sender {
 // SetGSO turns segmentation offload off, or on again where the system has it.
 func (s *Sender) SetGSO(on bool) { s.gso.Store(on && supportsGSO(s.conn)) }
 
+// SendOne sends one packet, as Send does.
+func (s *Sender) SendOne(b []byte, to netip.AddrPort, oob []byte) error {
+	return s.out.write(b, oob, to)
+}
+
 // Send sends the packets of a train. oob are control messages that go with each
 // of them; it may be nil. Where the error is not nil the rest was not sent. On
 // Linux a packet waits for room in the socket's buffer for about 100 ms at most:

@@ -27,6 +27,14 @@ type source struct {
 	oob  []byte
 }
 
+// control returns the control messages that packets need to leave from there.
+func (s *source) control() []byte {
+	if s == nil {
+		return nil
+	}
+	return s.oob
+}
+
 // Send sends one packet.
 func (p *Path) Send(b []byte) error {
 	if p.conn != nil {

@@ -93,25 +93,16 @@ func (s *socket) receive(b, oob []byte) (n int, from netip.AddrPort, local netip
 }
 
 func (s *socket) send(b []byte, to netip.AddrPort, src *source) error {
-	var err error
-	switch {
-	case s.udp == nil:
-		_, err = s.conn.WriteTo(b, net.UDPAddrFromAddrPort(to))
-	case src == nil:
-		_, err = s.udp.WriteToUDPAddrPort(b, to)
-	default:
-		_, _, err = s.udp.WriteMsgUDPAddrPort(b, src.oob, to)
+	if s.udp == nil {
+		_, err := s.conn.WriteTo(b, net.UDPAddrFromAddrPort(to))
+		return err
 	}
-	return err
+	return s.out.SendOne(b, to, src.control())
 }
 
 func (s *socket) sendTrain(t *Train, to netip.AddrPort, src *source) error {
 	if s.udp != nil {
-		var oob []byte
-		if src != nil {
-			oob = src.oob
-		}
-		return s.out.Send(t, to, oob)
+		return s.out.Send(t, to, src.control())
 	}
 	return t.Runs(func(b []byte, segment, _ int) error {
 		for len(b) > 0 {
