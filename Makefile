@@ -30,7 +30,7 @@ unit: opus ## unit tests with the race detector
 
 .PHONY: e2e
 e2e: build ## end-to-end tests with real ffmpeg and Chromium
-	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -count=1 -timeout 20m ./...
+	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice $(GO) test -count=1 -timeout 40m ./...
 
 .PHONY: lint
 lint: opus ## gofumpt, go vet and golangci-lint
@@ -68,7 +68,7 @@ soak: build ## 30 minutes of publishers and viewers that come and go; SOAK sets 
 
 .PHONY: matrix
 matrix: build ## every input to every output, measured; writes docs/matrix.md
-	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice MATRIX=$(CURDIR)/docs/matrix.md $(GO) test -count=1 -timeout 20m -run TestMatrix ./...
+	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice MATRIX=$(CURDIR)/docs/matrix.md $(GO) test -count=1 -timeout 40m -run TestMatrix ./...
 
 .PHONY: deps
 deps: ## install what the tests need (Debian, as root), or name it
