@@ -87,7 +87,7 @@ func (x *Index) Append(dst []byte) []byte {
 		w.end(tfra)
 	}
 	mfro := w.full("mfro", 0, 0)
-	w.u32(uint32(min(len(w.b)+4-mfra, math.MaxUint32))) //nolint:gosec // just bounded
+	w.u32(uint32(min(int64(len(w.b)+4-mfra), math.MaxUint32))) //nolint:gosec // just bounded
 	w.end(mfro)
 	w.end(mfra)
 	return w.b
