@@ -34,8 +34,11 @@ func TestStatus(t *testing.T) {
 		Type: "application", Protocol: "RTP/AVP", Control: "streamid=2",
 		Formats: []sdp.Format{{PayloadType: 107, Format: rtp.Format{Name: "vnd.onvif.metadata", Clock: 90000}}},
 	}
-	announce := func(c *rawClient) {
-		c.do(wire.OK, wire.Announce, f.url("live/new"), describe(testVideo, testAudio), "Content-Type: application/sdp")
+	// A publisher leaves after its connection: cases that follow each other name streams of their own.
+	announce := func(stream string) func(*rawClient) {
+		return func(c *rawClient) {
+			c.do(wire.OK, wire.Announce, f.url(stream), describe(testVideo, testAudio), "Content-Type: application/sdp")
+		}
 	}
 	for _, c := range []struct {
 		name    string
@@ -65,13 +68,13 @@ func TestStatus(t *testing.T) {
 		{"session where there is none", nil, wire.Play, on, "", []string{"Session: 123"}, 454, ""},
 		{"play before setup", nil, wire.Play, on, "", nil, 455, "Allow: SETUP"},
 		{"pause before setup", nil, wire.Pause, on, "", nil, 455, "Allow: DESCRIBE"},
-		{"record before setup", announce, wire.Record, f.url("live/new"), "", nil, 455, "Allow: SETUP"},
-		{"pause before record", announce, wire.Pause, f.url("live/new"), "", nil, 455, "Allow: SETUP"},
+		{"record before setup", announce("live/a"), wire.Record, f.url("live/a"), "", nil, 455, "Allow: SETUP"},
+		{"pause before record", announce("live/b"), wire.Pause, f.url("live/b"), "", nil, 455, "Allow: SETUP"},
 		{"teardown before setup", nil, wire.Teardown, on, "", nil, 455, ""},
 		{"record what is played", setup, wire.Record, on, "", nil, 455, ""},
 		{"setup of the aggregate", nil, wire.Setup, on, "", []string{tcp01}, 459, ""},
 		{"setup of no track", nil, wire.Setup, on + "/trackID=5", "", []string{tcp01}, 404, ""},
-		{"setup of no media", announce, wire.Setup, f.url("live/new") + "/streamid=7", "", []string{tcp01 + ";mode=record"}, 404, ""},
+		{"setup of no media", announce("live/c"), wire.Setup, f.url("live/c") + "/streamid=7", "", []string{tcp01 + ";mode=record"}, 404, ""},
 		{"no transport", nil, wire.Setup, on + "/trackID=0", "", nil, 400, ""},
 		{"multicast", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/AVP;multicast;port=5000-5001"}, 461, ""},
 		{"secure profile", nil, wire.Setup, on + "/trackID=0", "", []string{"Transport: RTP/SAVP;unicast;client_port=5000-5001"}, 461, ""},
@@ -90,9 +93,9 @@ func TestStatus(t *testing.T) {
 		{"no media", nil, wire.Announce, f.url("live/x"), "v=0\r\n", []string{"Content-Type: application/sdp"}, 400, ""},
 		{"unknown codecs only", nil, wire.Announce, f.url("live/x"), "m=video 0 RTP/AVP 96\r\na=rtpmap:96 WMV9/90000\r\n", []string{"Content-Type: application/sdp; charset=utf-8"}, 415, ""},
 		{"record of nothing that is taken", func(c *rawClient) {
-			c.do(wire.OK, wire.Announce, f.url("live/new"), describe(testAudio, onvif), "Content-Type: application/sdp")
-			c.do(wire.OK, wire.Setup, f.url("live/new")+"/streamid=2", nil, tcp01+";mode=record")
-		}, wire.Record, f.url("live/new"), "", nil, 415, "Session: ;timeout"},
+			c.do(wire.OK, wire.Announce, f.url("live/d"), describe(testAudio, onvif), "Content-Type: application/sdp")
+			c.do(wire.OK, wire.Setup, f.url("live/d")+"/streamid=2", nil, tcp01+";mode=record")
+		}, wire.Record, f.url("live/d"), "", nil, 415, "Session: ;timeout"},
 		{"a second publisher", nil, wire.Announce, on, string(describe(testAudio)), []string{"Content-Type: application/sdp"}, 403, ""},
 		{"describe after no transport was found", func(c *rawClient) {
 			c.do(wire.UnsupportedTransport, wire.Setup, on+"/trackID=0", nil, "Transport: RTP/AVP;multicast")
