@@ -150,9 +150,13 @@ func (d *aacDepacketizer) readHeaders(b []byte) ([]byte, error) {
 	}
 	r := bitReader{b: b[:bytes]}
 	for first := true; r.pos < bits; first = false {
+		from := r.pos
 		n, err := d.header.read(&r, first)
 		if err != nil {
 			return nil, err
+		}
+		if r.pos == from && !first {
+			return nil, fmt.Errorf("%w: AU headers without bits after the first", ErrMalformed)
 		}
 		d.sizes = append(d.sizes, n)
 	}

@@ -161,6 +161,7 @@ func FuzzAACHeader(f *testing.F) {
 	f.Add("mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength=3;config=1210", scriptOf(streamOf(media.AAC), 1))
 	f.Add("sizelength=6;indexlength=2;indexdeltalength=2;constantduration=960;auxiliarydatasizelength=8", unhex("01000a001800050aaaaaaaaaaa"))
 	f.Add("sizelength=0;constantsize=3;mode=generic;ctsdeltalength=5;randomaccessindication=1", unhex("010008aabbccaabbccaabb"))
+	f.Add("mode=generic;constantsize=2;indexlength=3", unhex("010005000800aabb"))
 	f.Fuzz(func(t *testing.T, params string, script []byte) {
 		format := Format{Name: "mpeg4-generic", Clock: 44100, Channels: 2, Params: ParseParams(params)}
 		if _, err := NewDepacketizer(format, DepacketizerConfig{}); err == nil {

@@ -124,6 +124,20 @@ func TestAACHeader(t *testing.T) {
 	}
 }
 
+// TestAACHeaderWithoutEnd has an SDP say that all AU headers but the first take no
+// bits: nothing tells how many there are.
+func TestAACHeaderWithoutEnd(t *testing.T) {
+	f := aacFormat
+	f.Params = ParseParams("mode=generic;constantsize=2;indexlength=3;config=1210")
+	d := must(NewDepacketizer(f, DepacketizerConfig{}))
+	if units, err := d.Append(nil, Packet{Payload: unhex("000800aabb")}, false); !errors.Is(err, ErrMalformed) {
+		t.Errorf("8 bits of headers: %d units, %v", len(units), err)
+	}
+	if units, err := d.Append(nil, Packet{Payload: unhex("000300aabb")}, false); err != nil || len(units) != 1 {
+		t.Errorf("one header: %d units, %v", len(units), err)
+	}
+}
+
 // bitsOf returns the bits, filled up to whole bytes, in hexadecimal.
 func bitsOf(parts ...string) string {
 	var out []byte
