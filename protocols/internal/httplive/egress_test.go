@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/gorilla/websocket"
 	"go.uber.org/goleak"
 
 	"sluice/server/hub"
@@ -92,5 +95,33 @@ func TestStatus(t *testing.T) {
 		if got := Status(fmt.Errorf("wrapped: %w", err)); got != want {
 			t.Errorf("%v: %d, want %d", err, got, want)
 		}
+	}
+}
+
+// TestPongAfterALongWait: a ping is answered however long ago the last write was.
+func TestPongAfterALongWait(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p, err := upgrade(w, r, time.Minute)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer p.conn.Close()
+		_ = p.conn.SetWriteDeadline(time.Now().Add(-time.Second)) // of the last write
+		p.drain()
+	}))
+	defer srv.Close()
+	ws, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(srv.URL, "http"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	pong := errors.New("pong")
+	ws.SetPongHandler(func(string) error { return pong })
+	if err := ws.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := ws.NextReader(); !errors.Is(err, pong) {
+		t.Errorf("the ping is answered with %v", err)
 	}
 }

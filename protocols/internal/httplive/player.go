@@ -33,7 +33,8 @@ func hijack(w http.ResponseWriter) (player, error) {
 	return player{conn: conn, buffered: rw.Reader}, nil
 }
 
-func upgrade(w http.ResponseWriter, r *http.Request) (player, error) {
+// upgrade makes the request a WebSocket; timeout is how long one write may take.
+func upgrade(w http.ResponseWriter, r *http.Request, timeout time.Duration) (player, error) {
 	for name := range w.Header() {
 		w.Header().Del(name)
 	}
@@ -48,7 +49,11 @@ func upgrade(w http.ResponseWriter, r *http.Request) (player, error) {
 	ws.SetReadLimit(4 << 10)
 	p := player{conn: ws.NetConn(), ws: ws}
 	ws.SetPingHandler(func(data string) error {
-		// Frames are written whole, so this one falls between two of media.
+		// The deadline of the last write of media is long over while no publisher
+		// is there. Frames are written whole, so this one falls between two of media.
+		if err := p.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+			return err
+		}
 		_, err := p.conn.Write(wsframe.Frame(wsframe.Pong, []byte(data)))
 		return err
 	})

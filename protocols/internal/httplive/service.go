@@ -106,7 +106,7 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	}()
 	var p player
 	if ws {
-		p, err = upgrade(w, r)
+		p, err = upgrade(w, r, h.cfg.WriteTimeout)
 	} else {
 		p, err = hijack(w)
 	}
