@@ -1,6 +1,7 @@
 package hls
 
 import (
+	"bytes"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,7 +20,7 @@ type record struct {
 	size     int
 	sequence uint64
 	before   uint64 // discontinuities before list[0]
-	text     []byte // the entries of all segments, in a buffer that only grows
+	text     []byte // the entries of list behind those that have left; snapshots share it
 	offsets  []int  // where each of list begins in text
 	ended    bool
 	version  uint64
@@ -63,6 +64,12 @@ func (r *record) add(seg *segment) {
 		r.sequence++
 		if old.discontinuity {
 			r.before++
+		}
+	}
+	if at := r.offsets[0]; at > len(r.text)/2 {
+		r.text = bytes.Clone(r.text[at:])
+		for i := range r.offsets {
+			r.offsets[i] -= at
 		}
 	}
 }

@@ -2,8 +2,10 @@ package hls
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +132,26 @@ func TestRecordInMemory(t *testing.T) {
 		if x.scene.view.Load().file(seg.uri) == nil {
 			t.Errorf("%s is listed and gone", seg.uri)
 		}
+	}
+}
+
+// TestRecordForLong: what a record in memory holds does not grow with the time
+// that its stream is live.
+func TestRecordForLong(t *testing.T) {
+	r := &record{limit: 10}
+	for i := range 1000 {
+		r.add(&segment{file: file{name: strconv.Itoa(i) + ".ts", data: make([]byte, 2)}, duration: time.Second})
+	}
+	r.publish()
+	if len(r.text) > 1000 {
+		t.Errorf("%d bytes of entries for %d segments", len(r.text), len(r.list))
+	}
+	want := ""
+	for i := 995; i < 1000; i++ {
+		want += fmt.Sprintf("#EXTINF:1.0,\n%d.ts\n", i)
+	}
+	if got := string(r.snap.Load().entries); got != want {
+		t.Errorf("entries %q, want %q", got, want)
 	}
 }
 
