@@ -3,9 +3,9 @@
 // what Media Source Extensions take, and ffmpeg and a video element as well.
 //
 // A stream begins with an initialisation segment, and each picture is one
-// fragment, with the sound that came since the picture before. Fragments have
-// the stream's time, so a page that joins late seeks to buffered.start(0). A
-// change of the tracks brings a new initialisation segment; for players that pass
+// fragment, with the sound that came since the picture before. Each
+// player's times begin at 0: its fragments have headers of its own, the media in
+// them is all players' (fmp4.Shift). A change of the tracks brings a new initialisation segment; for players that pass
 // over it, key frames from then on have their parameter sets in them.
 //
 // The media type with its codecs, which addSourceBuffer and changeType want, is

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/protocols/container/fmp4"
+	"sluice/protocols/internal/httplive"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -22,6 +23,12 @@ func format() hub.Format[hub.Chunk] {
 		Key: "mp4",
 		New: func() hub.Encoder[hub.Chunk] { return &encoder{} },
 	}
+}
+
+// front returns what makes a player's times begin near 0.
+func front() httplive.Front {
+	var s fmp4.Shift
+	return func(dst []byte, c hub.Chunk) ([]byte, int) { return s.Append(dst, c.Data, *c.Head.Tracks) }
 }
 
 // encoder turns a stream's packets into fragments.
@@ -107,7 +114,7 @@ func (e *encoder) configure(ts media.Tracks) error {
 		e.sets = parameterSets(ts.Video)
 	}
 	e.video = cmp.Or(ts.Video, e.video)
-	e.head = &hub.Head{Bytes: start}
+	e.head = &hub.Head{Bytes: start, Tracks: &ts}
 	if e.head.MediaType, err = fmp4.ContentType(ts); err != nil {
 		e.head.MediaType = "video/mp4" // the tracks may play for all that
 	}

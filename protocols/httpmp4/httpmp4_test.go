@@ -2,9 +2,11 @@ package httpmp4
 
 import (
 	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -237,6 +239,70 @@ func TestWebSocket(t *testing.T) {
 			t.Fatalf("message %d begins with %q, %v", i, box.Type, err)
 		}
 	}
+}
+
+// TestBeginsAtZero: who joins a stream that has been live gets times from 0 on,
+// each player its own, in a fragment that all share.
+func TestBeginsAtZero(t *testing.T) {
+	w := newWeb(t)
+	w.Publish(t, 15, prototest.H264(), prototest.AAC())
+	for range 2 { // the second begins at another picture
+		for _, ws := range []bool{false, true} {
+			d := newDemuxer(dial(t, w, ws))
+			first := map[media.Kind]time.Duration{}
+			for len(first) < 2 {
+				p, err := d.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, seen := first[p.Kind()]; !seen {
+					first[p.Kind()] = p.DTS
+				}
+			}
+			v, a := first[media.Video], first[media.Audio]
+			if min(v, a) != 0 || max(v, a) > 50*time.Millisecond {
+				t.Errorf("WebSocket %v: pictures begin at %v, sound at %v", ws, v, a)
+			}
+		}
+		w.Steps(9)
+	}
+}
+
+// dial plays live/kit until the test ends.
+func dial(t *testing.T, w *prototest.Web, ws bool) io.Reader {
+	t.Helper()
+	if !ws {
+		res, err := http.Get(w.URL + "/live/kit.mp4")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { res.Body.Close() })
+		return res.Body
+	}
+	c, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(w.URL, "http")+"/live/kit.mp4", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, out := io.Pipe()
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		for {
+			kind, b, err := c.ReadMessage()
+			if err == nil && kind == websocket.BinaryMessage {
+				_, err = out.Write(b)
+			}
+			if err != nil {
+				out.CloseWithError(err)
+				return
+			}
+		}
+	})
+	t.Cleanup(func() {
+		c.Close()
+		r.Close()
+		reading.Wait()
+	})
+	return r
 }
 
 func TestRefusals(t *testing.T) {

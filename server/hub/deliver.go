@@ -30,6 +30,8 @@ type Head struct {
 	// the format knows it better than its name tells: it goes into the header
 	// of a response, or into a message before Opening.
 	MediaType string
+	// Tracks are those of what follows, for a Delivery's Front.
+	Tracks *media.Tracks
 }
 
 // Delivery writes a subscription to a connection.
@@ -42,6 +44,9 @@ type Delivery struct {
 	Preamble func(*Head) []byte
 	// Skip leaves out the chunks for which it reports true; may be nil.
 	Skip func(Chunk) bool
+	// Front appends to dst what this viewer gets in place of the first n bytes of
+	// the chunk's data, which are not its alone; may be nil.
+	Front func(dst []byte, c Chunk) (front []byte, n int)
 }
 
 // batchSize is how many chunks go into one writev: more than a second of
@@ -54,7 +59,7 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 	chunks := make([]Chunk, batchSize)
 	room := make(net.Buffers, 0, 2*batchSize+2)
 	var head *Head
-	var joined []byte
+	var joined, fronts []byte
 	preamble := d.Preamble
 	for {
 		if err := sub.Wait(); err != nil {
@@ -63,6 +68,7 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 		n, _ := sub.Read(chunks)
 		broken := sub.Broken()
 		bufs, size := room[:0], 0
+		fronts = fronts[:0]
 		if preamble != nil && n > 0 {
 			b := preamble(chunks[0].Head)
 			bufs, size, preamble = append(bufs, b), len(b), nil
@@ -82,9 +88,18 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 				head, broken = c.Head, false
 				bufs, size = append(bufs, head.Bytes), size+len(head.Bytes)
 			}
-			if d.Skip == nil || !d.Skip(c) {
-				bufs, size = append(bufs, c.Data), size+len(c.Data)
+			if d.Skip != nil && d.Skip(c) {
+				continue
 			}
+			data := c.Data
+			if d.Front != nil {
+				at := len(fronts)
+				var n int
+				fronts, n = d.Front(fronts, c)
+				front := fronts[at:len(fronts):len(fronts)]
+				bufs, size, data = append(bufs, front), size+len(front), data[n:]
+			}
+			bufs, size = append(bufs, data), size+len(data)
 		}
 		if size == 0 {
 			continue

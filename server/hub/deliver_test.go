@@ -3,7 +3,9 @@ package hub
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,6 +66,44 @@ func TestDeliveryTellsOfGaps(t *testing.T) {
 		}
 		if got := read(); got != "v12.resume head v40.v41.v42.v43.v44." {
 			t.Errorf("after a gap: %q", got)
+		}
+	})
+}
+
+// TestDeliveryFront: a viewer gets its own front, in place of as many bytes as it
+// says, and the rest as all have it.
+func TestDeliveryFront(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(DefaultConfig(), Options{})
+		defer h.Close()
+		pub := publish(t, h, "live/a")
+		defer pub.Close(nil)
+		pub.Announce(h264)
+		pub.Expect(media.Video)
+		pub.Write(video(0, 10))
+		pub.Write(video(1, 10))
+		var done sync.WaitGroup
+		defer done.Wait()
+		for name, want := range map[string]string{"a": "open head a0.a1.", "longer": "open head longer0.longer1."} {
+			v, err := h.Play(t.Context(), Session{Stream: "live/a"}, Accept(media.H264))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close(nil)
+			sub := Subscribe(v, Format[Chunk]{Key: "named", New: func() Encoder[Chunk] { return &named{} }})
+			defer sub.Close()
+			ours, theirs := net.Pipe()
+			defer ours.Close()
+			done.Go(func() {
+				_ = Delivery{Conn: ours, Timeout: time.Hour, Front: func(dst []byte, _ Chunk) ([]byte, int) {
+					return append(dst, name...), 1
+				}}.Run(v, sub)
+			})
+			defer v.Kick()
+			got := make([]byte, len(want))
+			if _, err := io.ReadFull(theirs, got); err != nil || string(got) != want {
+				t.Errorf("%q, %v; want %q", got, err, want)
+			}
 		}
 	})
 }

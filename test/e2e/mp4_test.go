@@ -113,11 +113,13 @@ func checkProbe(t *testing.T, file string) {
 
 // TestMP4InBrowser plays fragmented MP4 as Chromium can: by Media Source
 // Extensions over fetch and over a WebSocket, and as the source of a video
-// element. The picture moves and the tone is heard.
+// element. The picture moves, the tone is heard, and time has begun at 0.
 func TestMP4InBrowser(t *testing.T) {
 	g := start(t)
 	loop(t, bframes.make(t, "10"), "rtmp://"+g.rtmp+"/live/mp4")
 	g.live("live/mp4", 2)
+	began := time.Now()
+	g.until("the stream is some seconds old", func() bool { return time.Since(began) > 5*time.Second })
 	b := browse(t)
 	for _, c := range []struct{ name, play string }{
 		{"MSE over fetch", fmt.Sprintf("e2e.mse('http://%s/live/mp4.mp4')", g.http)},
@@ -127,10 +129,15 @@ func TestMP4InBrowser(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := b.in(t).open(b.blank)
 			p.run(mseScript)
+			p.run("e2e.asked = performance.now()")
 			p.run(c.play)
 			p.run("e2e.listen()")
 			p.moves()
 			p.hears(880)
+			// The stream has been live for longer than the page.
+			if late := eval[float64](p, "document.querySelector('video').currentTime - (performance.now() - e2e.asked) / 1000"); late > 2 {
+				t.Errorf("the page is at a time %.1f s later than it has played for", late)
+			}
 		})
 	}
 }

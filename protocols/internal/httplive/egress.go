@@ -26,7 +26,13 @@ type Media struct {
 type Form struct {
 	Accept hub.Codecs
 	Format hub.Format[hub.Chunk]
+	// Front returns the Front of a new player's Delivery; nil where all players
+	// get the same bytes.
+	Front func() Front
 }
+
+// Front is what a player gets in place of the start of a unit: see hub.Delivery.
+type Front func(dst []byte, c hub.Chunk) (front []byte, n int)
 
 // Session returns who asks, and for what; ws says that it is by a WebSocket.
 func (m Media) Session(r *http.Request, ws bool) hub.Session {
@@ -74,9 +80,21 @@ func (f *framer) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	})
 }
 
+// framedFront is a Front for units in frames. What it gives must be as long as
+// what it stands for.
+func framedFront(plain Front) Front {
+	return func(dst []byte, c hub.Chunk) ([]byte, int) {
+		header := wsframe.HeaderSize(c.Data)
+		dst = append(dst, c.Data[:header]...)
+		c.Data = c.Data[header:]
+		dst, n := plain(dst, c)
+		return dst, header + n
+	}
+}
+
 // frameHead returns the head in frames, its media type in one of text.
 func frameHead(h *hub.Head) *hub.Head {
-	wrapping := &hub.Head{Opening: frameAll(h.Opening), Resume: frameAll(h.Resume)}
+	wrapping := &hub.Head{Opening: frameAll(h.Opening), Resume: frameAll(h.Resume), Tracks: h.Tracks}
 	if h.MediaType != "" {
 		wrapping.Bytes = wsframe.Frame(wsframe.Text, []byte(h.MediaType))
 	}

@@ -135,8 +135,14 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 		h.log.Warn("track can't be carried", "protocol", v.Protocol, "stream", v.Stream().Name(), "codec", t.Codec)
 	}
 	delivery := hub.Delivery{Conn: p.conn, Timeout: h.cfg.WriteTimeout}
-	if !ws {
+	if f.Front != nil {
+		delivery.Front = f.Front()
+	}
+	switch {
+	case !ws:
 		delivery.Preamble = h.media.accepted
+	case f.Front != nil:
+		delivery.Front = framedFront(delivery.Front)
 	}
 	reason = delivery.Run(v, sub)
 	p.end(reason)

@@ -34,6 +34,19 @@ func AppendHeader(dst []byte, opcode byte, size int) []byte {
 	}
 }
 
+// HeaderSize returns the size of the header at the start of a frame that
+// AppendHeader began.
+func HeaderSize(frame []byte) int {
+	switch frame[1] {
+	case 126:
+		return 4
+	case 127:
+		return 10
+	default:
+		return 2
+	}
+}
+
 // Frame returns a whole frame with a copy of the payload.
 func Frame(opcode byte, payload []byte) []byte {
 	b := make([]byte, 0, MaxHeader+len(payload))

@@ -19,6 +19,9 @@ func TestHeader(t *testing.T) {
 		if got := AppendHeader(nil, Binary, c.size); !bytes.Equal(got, c.want) {
 			t.Errorf("size %d: % x", c.size, got)
 		}
+		if n := HeaderSize(c.want); n != len(c.want) {
+			t.Errorf("size %d: a header of %d bytes, want %d", c.size, n, len(c.want))
+		}
 	}
 }
 
