@@ -15,8 +15,8 @@ type Config struct {
 	// ListenTLS is the address of RTSPS; "" turns it off.
 	ListenTLS string `yaml:"listen_tls"`
 	// UDPPorts is the range of ports for RTP and RTCP over UDP, "first-last".
-	// Each track of a session takes a pair of them, which players of different
-	// IP addresses share; "" turns UDP off.
+	// Each track of a publisher takes a pair of them, and players share half of
+	// the pairs; "" turns UDP off.
 	UDPPorts string `yaml:"udp_ports"`
 	// MaxConnections is how many connections may be open; 0 means no limit.
 	MaxConnections int `yaml:"max_connections"`

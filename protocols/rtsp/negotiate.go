@@ -37,7 +37,7 @@ func (c *serverConn) negotiate(r *Request, track int) (*link, wire.Transport, er
 		}
 		c.server.log().Warn("rtsp: no ports for a session over UDP", "remote", c.net.RemoteAddr(), "reason", err)
 		if errors.Is(err, errNoPorts) {
-			refusal = &StatusError{Status: wire.NotEnoughBandwidth, Reason: "No UDP Ports Are Left For This Address, Use TCP"}
+			refusal = &StatusError{Status: wire.NotEnoughBandwidth, Reason: "No UDP Ports Are Left, Use TCP"}
 		}
 	}
 	return nil, wire.Transport{}, refusal

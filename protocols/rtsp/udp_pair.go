@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,8 +13,9 @@ import (
 	"sluice/server/udp"
 )
 
-// portPair is a pair of sockets, for RTP and for RTCP, of one track or of several
-// whose peers have different IP addresses. The last track closes it.
+// portPair is a pair of sockets, for RTP and for RTCP, of one track or of several.
+// Those of one IP address are told apart by the peer's ports, which are those of
+// SETUP then: no NAT shows others. The last track closes it.
 type portPair struct {
 	ports *ports // nil for a client's
 	local netip.Addr
@@ -25,8 +27,9 @@ type portPair struct {
 	readers sync.WaitGroup
 	strange atomic.Int64 // packets from nobody's address and port
 
-	mu    sync.Mutex
-	links map[netip.Addr]*udpLink // by peer; without one the pair is about to close
+	mu     sync.Mutex
+	links  map[netip.Addr][]*udpLink // by peer
+	tracks int                       // on the pair; without one it is about to close
 }
 
 // socketBuffer is how much the kernel is asked to hold, in bytes: a key frame
@@ -35,7 +38,7 @@ const socketBuffer = 1 << 20
 
 // openPair opens a port and the next one for a track.
 func openPair(w way, port int) (*udpLink, error) {
-	p := &portPair{local: w.local, port: port, links: make(map[netip.Addr]*udpLink)}
+	p := &portPair{local: w.local, port: port, links: make(map[netip.Addr][]*udpLink)}
 	for i := range p.conns {
 		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(w.local, uint16(port+i))))
 		if err != nil {
@@ -50,41 +53,61 @@ func openPair(w way, port int) (*udpLink, error) {
 		p.conns[i] = c
 	}
 	p.out = udp.NewSender(p.conns[0])
-	l := newUDPLink(p, w)
-	p.links[w.peer] = l
-	return l, nil
+	return p.put(w), nil
 }
 
-// room returns how many tracks the pair has, and whether this one may join.
-func (p *portPair) room(w way) (tracks int, ok bool) {
+// put puts a track on the pair. It is for who holds mu, or made the pair.
+func (p *portPair) put(w way) *udpLink {
+	l := newUDPLink(p, w)
+	list := append(p.links[w.peer], l)
+	p.links[w.peer] = list
+	p.tracks++
+	if len(list) > 1 {
+		for _, l := range list {
+			l.fix()
+		}
+	}
+	return l
+}
+
+// room is what a track would find on a pair.
+type room struct {
+	same   int // tracks of its own address
+	tracks int // all of them
+}
+
+// room returns what there is on the pair, and whether the track may join.
+func (p *portPair) room(w way) (room, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.links), p.local == w.local && p.open(w.peer)
+	return room{len(p.links[w.peer]), p.tracks}, p.local == w.local && p.admits(w)
 }
 
-// open reports whether a track of the peer may join. It is for who holds mu.
-func (p *portPair) open(peer netip.Addr) bool {
-	return p.links[peer] == nil && len(p.links) > 0
+// admits reports whether a track may join. It is for who holds mu.
+func (p *portPair) admits(w way) bool {
+	return p.tracks > 0 && !slices.ContainsFunc(p.links[w.peer], func(l *udpLink) bool { return l.meets(w) })
 }
 
 // attach puts a track on the pair, and returns nil where it may not join.
 func (p *portPair) attach(w way) *udpLink {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.open(w.peer) {
+	if !p.admits(w) {
 		return nil
 	}
-	l := newUDPLink(p, w)
-	p.links[w.peer] = l
-	return l
+	return p.put(w)
 }
 
 // detach reports whether the track was the last.
 func (p *portPair) detach(l *udpLink) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.links, l.peer)
-	return len(p.links) == 0
+	list := slices.DeleteFunc(p.links[l.peer], func(other *udpLink) bool { return other == l })
+	if p.links[l.peer] = list; len(list) == 0 {
+		delete(p.links, l.peer)
+	}
+	p.tracks--
+	return p.tracks == 0
 }
 
 // slab is how a reader takes memory: datagrams of up to limit bytes out of a
@@ -137,30 +160,34 @@ func (p *portPair) readFrom(i int, s slab) {
 	}
 }
 
-// hand gives a packet to the track of its peer, and reports whether that took it.
+// hand gives a packet to the track that it is from, and reports whether that took it.
 func (p *portPair) hand(i int, from netip.AddrPort, b []byte) bool {
-	p.mu.Lock()
-	l := p.links[from.Addr().Unmap()]
-	var take taker
-	if l != nil {
-		take = l.take
-		l.calls.Add(1)
-	}
-	p.mu.Unlock()
+	now := time.Now()
+	l, take := p.find(i, from, b, now)
 	if l == nil {
 		p.strange.Add(1)
 		return false
 	}
 	defer l.calls.Done()
-	if !l.accept(i, from.Port()) {
-		p.strange.Add(1)
-		return false
-	}
 	if take == nil {
 		return false
 	}
-	take(i == 1, b, time.Now())
+	take(i == 1, b, now)
 	return true
+}
+
+// find returns the track that a packet is from, with one more call, and what
+// takes it.
+func (p *portPair) find(i int, from netip.AddrPort, b []byte, now time.Time) (*udpLink, taker) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, l := range p.links[from.Addr().Unmap()] {
+		if l.accept(i, from.Port(), b, now) {
+			l.calls.Add(1)
+			return l, l.take
+		}
+	}
+	return nil, nil
 }
 
 // close closes the sockets, waits for the readers and gives the ports back.

@@ -1,16 +1,16 @@
 package rtsp
 
 import (
+	"cmp"
 	"errors"
-	"math"
 	"net/netip"
 	"slices"
 	"sync"
 )
 
 // errNoPorts says that every pair of the range is in use: by publishers, and,
-// for a player, by tracks of its own address.
-var errNoPorts = errors.New("no UDP ports are left for this address: widen udp_ports, or use TCP")
+// for a player, by one of its own address and port.
+var errNoPorts = errors.New("no UDP ports are left: widen udp_ports, or use TCP")
 
 // ports hands out pairs of UDP ports from a range.
 type ports struct {
@@ -105,21 +105,28 @@ func (p *ports) open(w way) (*udpLink, error) {
 // some 200 kB for each while it asks for them.
 const crowd = 8
 
-// share finds a pair of ports for a player's track. Tracks of other peers may be
-// on it: their IP addresses tell packets apart.
+// share finds a pair of ports for a player's track: one on which no other is of
+// its address, so that a NAT may change its ports; with half of the range in use,
+// one where its ports are its own.
 func (p *ports) share(w way) (*udpLink, error) {
-	limit := crowd
-	if 2*p.inUse() >= p.size() {
-		limit = math.MaxInt
-	}
-	if l := p.join(w, limit); l != nil {
-		return l, nil
-	}
-	l, err := p.open(w)
-	if err != nil {
-		if l = p.join(w, math.MaxInt); l != nil {
+	if 2*p.inUse() < p.size() {
+		if l := p.join(w, func(r room) bool { return r.same == 0 && r.tracks < crowd }); l != nil {
 			return l, nil
 		}
+		if l, err := p.openShared(w); err == nil {
+			return l, nil
+		}
+	}
+	if l := p.join(w, func(room) bool { return true }); l != nil {
+		return l, nil
+	}
+	return p.openShared(w)
+}
+
+// openShared opens a pair of ports that other players may join.
+func (p *ports) openShared(w way) (*udpLink, error) {
+	l, err := p.open(w)
+	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
@@ -128,19 +135,31 @@ func (p *ports) share(w way) (*udpLink, error) {
 	return l, nil
 }
 
-// join puts a track on the shared pair that has the fewest, and fewer than limit;
-// nil where there is none that its peer is not on.
-func (p *ports) join(w way, limit int) *udpLink {
+// join puts a track on the shared pair that has the fewest of its address, and of
+// those the fewest of all, among those that fit; nil where there is none.
+func (p *ports) join(w way, fits func(room) bool) *udpLink {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var best *portPair
-	for _, pair := range p.shared {
-		if n, ok := pair.room(w); ok && n < limit {
-			best, limit = pair, n
+	for {
+		var best *portPair
+		var least room
+		for _, pair := range p.shared {
+			r, ok := pair.room(w)
+			if ok && fits(r) && (best == nil || r.before(least)) {
+				best, least = pair, r
+			}
 		}
+		if best == nil {
+			return nil
+		}
+		if l := best.attach(w); l != nil {
+			return l
+		}
+		// The last of its tracks has left meanwhile.
 	}
-	if best == nil {
-		return nil
-	}
-	return best.attach(w)
+}
+
+// before reports whether r is the better place.
+func (r room) before(other room) bool {
+	return cmp.Or(cmp.Compare(r.same, other.same), cmp.Compare(r.tracks, other.tracks)) < 0
 }

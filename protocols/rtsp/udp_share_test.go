@@ -14,9 +14,11 @@ import (
 	"sluice/server/auth"
 )
 
-// wayOf is that of a peer on loopback.
-func wayOf(peer string) way {
-	return way{local: netip.MustParseAddr("127.0.0.1"), peer: netip.MustParseAddr(peer), client: [2]uint16{5000, 5001}}
+// wayOf is that of a peer on loopback, from its port 5000 and the next one.
+func wayOf(peer string) way { return wayFrom(peer, 5000) }
+
+func wayFrom(peer string, port uint16) way {
+	return way{local: netip.MustParseAddr("127.0.0.1"), peer: netip.MustParseAddr(peer), client: [2]uint16{port, port + 1}}
 }
 
 // TestShare: which pairs tracks are put on, by the order in which they come.
@@ -28,17 +30,24 @@ func TestShare(t *testing.T) {
 	type track struct {
 		publisher bool
 		peer      string
+		port      uint16
 		want      int // the number of the pair; -1 where there is none
 	}
 	for _, c := range []struct {
 		name   string
 		tracks []track
 	}{
-		{"players of several addresses", []track{{player, anna, 0}, {player, ben, 0}, {player, carl, 0}}},
-		{"two tracks each", []track{{player, anna, 0}, {player, anna, 1}, {player, ben, 0}, {player, ben, 1}}},
-		{"the range is the bound of one address", []track{{player, anna, 0}, {player, anna, 1}, {player, anna, 2}, {player, anna, -1}, {player, ben, 0}, {publisher, ben, -1}}},
-		{"publishers are alone", []track{{publisher, anna, 0}, {player, ben, 1}, {publisher, carl, 2}, {player, carl, 1}, {player, carl, -1}, {player, anna, 1}}},
-		{"the fewest tracks come first", []track{{player, anna, 0}, {player, ben, 0}, {player, ben, 1}, {player, carl, 1}}},
+		{"players of several addresses", []track{{player, anna, 1, 0}, {player, ben, 1, 0}, {player, carl, 1, 0}}},
+		{"two tracks each", []track{{player, anna, 1, 0}, {player, anna, 3, 1}, {player, ben, 1, 0}, {player, ben, 3, 1}}},
+		{"one address shares by port, and leaves half of the range", []track{
+			{player, anna, 1, 0}, {player, anna, 3, 1}, {player, anna, 5, 0}, {player, anna, 7, 1}, {player, ben, 1, 0},
+			{publisher, anna, 1, 2}, {publisher, ben, 1, -1}, {player, anna, 9, 1},
+		}},
+		{"one address and port is on each pair once", []track{
+			{player, anna, 1, 0}, {player, anna, 1, 1}, {player, anna, 1, 2}, {player, anna, 1, -1}, {player, anna, 3, 0},
+		}},
+		{"publishers are alone", []track{{publisher, anna, 1, 0}, {player, ben, 1, 1}, {publisher, carl, 1, 2}, {player, carl, 1, 1}, {player, carl, 1, -1}, {player, anna, 1, 1}}},
+		{"the fewest tracks come first", []track{{player, anna, 1, 0}, {player, ben, 1, 0}, {player, ben, 3, 1}, {player, carl, 1, 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPorts(31300, 31305)
@@ -48,7 +57,7 @@ func TestShare(t *testing.T) {
 				if tr.publisher {
 					find = p.open
 				}
-				l, err := find(wayOf(tr.peer))
+				l, err := find(wayFrom(tr.peer, tr.port))
 				if tr.want < 0 {
 					if !errors.Is(err, errNoPorts) {
 						t.Errorf("track %d: %v, %v", i, l, err)
@@ -248,7 +257,7 @@ func (f *fixture) playUDP(t testing.TB, ip, path string) (*rawClient, [2]*udpPee
 // TestPlayersShare: players of several addresses play by the same ports, from
 // behind NATs too, and go on when others leave.
 func TestPlayersShare(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = "31211-31215" })
+	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = "31212-31219" })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
 	first, peers := f.playUDP(t, "127.0.0.2", "live/test")
@@ -260,12 +269,21 @@ func TestPlayersShare(t *testing.T) {
 		p.packet(t)
 		others[i].packet(t)
 	}
-	// One address has no more ports, others have.
+	for range 2 { // as if publishers had them
+		defer f.server.udp().free(f.server.udp().take())
+	}
+	// Another one of the same address gets a pair on which its port is its own, and
+	// the next with that port none.
 	url := f.url("live/test") + "/trackID=0"
-	third := f.dialFrom(t, "127.0.0.3")
-	res := third.do(wire.NotEnoughBandwidth, wire.Setup, url, nil, "Transport: RTP/AVP;unicast;client_port=5000-5001")
-	if !strings.Contains(res.Reason, "For This Address, Use TCP") {
-		t.Errorf("the reason is %q", res.Reason)
+	port := others[0].conns[0].LocalAddr().(*net.UDPAddr).Port
+	transport := fmt.Sprintf("Transport: RTP/AVP;unicast;client_port=%d-%d", port, port+1)
+	third := f.dialFrom(t, "127.0.0.3").do(wire.OK, wire.Setup, url, nil, transport)
+	if want := fmt.Sprintf("server_port=%d-", others[1].server[0].Port); !strings.Contains(third.Header.Get(wire.HeaderTransport), want) {
+		t.Errorf("Transport: %q, want %s", third.Header.Get(wire.HeaderTransport), want)
+	}
+	fourth := f.dialFrom(t, "127.0.0.3").do(wire.NotEnoughBandwidth, wire.Setup, url, nil, transport)
+	if !strings.Contains(fourth.Reason, "Use TCP") {
+		t.Errorf("the reason is %q", fourth.Reason)
 	}
 	nat := setupUDP(f.dialFrom(t, "127.0.0.4"), url, "play")
 	if nat.server[0].Port != peers[0].server[0].Port && nat.server[0].Port != peers[1].server[0].Port {
@@ -279,24 +297,115 @@ func TestPlayersShare(t *testing.T) {
 	}
 }
 
-// TestManyPlayers plays to 100 players of 10 addresses by as many ports as a
-// server has by default.
+// TestManyPlayers plays to more players than a server has pairs of ports by
+// default, and a publisher over UDP still finds its own.
 func TestManyPlayers(t *testing.T) {
-	f := startService(t, auth.Config{})
-	pub := f.publishHub(t, "live/test", testTracks().Media()...)
-	live(t, pub)
-	var peers [][2]*udpPeer
-	for i := range 100 {
-		_, p := f.playUDP(t, fmt.Sprintf("127.0.0.%d", 2+i%10), "live/test")
-		peers = append(peers, p)
+	for _, c := range []struct {
+		name               string
+		players, addresses int
+	}{{"several addresses", 100, 10}, {"one address", 200, 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			f := startService(t, auth.Config{})
+			pub := f.publishHub(t, "live/test", testTracks().Media()...)
+			live(t, pub)
+			var peers [][2]*udpPeer
+			for i := range c.players {
+				_, p := f.playUDP(t, fmt.Sprintf("127.0.0.%d", 1+i%c.addresses), "live/test")
+				peers = append(peers, p)
+			}
+			for _, p := range peers {
+				for range 3 {
+					p[0].packet(t)
+					p[1].packet(t)
+				}
+			}
+			if n := f.server.udp().inUse(); n != 25 {
+				t.Errorf("%d pairs of ports are in use, want half of the range", n)
+			}
+			f.publishUDP(t, "live/other")
+		})
 	}
-	for _, p := range peers {
-		for range 3 {
-			p[0].packet(t)
-			p[1].packet(t)
+}
+
+// TestSharedByPort: tracks of one address on one pair are given what comes from
+// the ports of their SETUP, and what comes from others is for nobody, though it
+// were the first.
+func TestSharedByPort(t *testing.T) {
+	ports := newPorts(31340, 31341)
+	type peer struct {
+		link *udpLink
+		conn [2]*net.UDPConn
+		got  chan heard
+	}
+	join := func() *peer {
+		t.Helper()
+		p := &peer{got: make(chan heard, 10)}
+		w := wayOf("127.0.0.1")
+		for i := range p.conn {
+			c, err := net.ListenUDP("udp", &net.UDPAddr{IP: w.peer.AsSlice()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			p.conn[i], w.client[i] = c, c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		}
+		var err error
+		if p.link, err = ports.share(w); err != nil {
+			t.Fatal(err)
+		}
+		p.link.read(false, func(control bool, b []byte, _ time.Time) { p.got <- heard{control, string(b)} })
+		return p
+	}
+	say := func(from *net.UDPConn, to *udpLink, i int, text string) {
+		t.Helper()
+		if _, err := from.WriteToUDP([]byte(text), to.pair.conns[i].LocalAddr().(*net.UDPAddr)); err != nil {
+			t.Error(err)
 		}
 	}
-	if n := f.server.udp().inUse(); n < 20 || n > 25 {
-		t.Errorf("%d pairs of ports are in use, want those of an address at least, and half of the range at most", n)
+	expect := func(p *peer, want heard) {
+		t.Helper()
+		select {
+		case h := <-p.got:
+			if h != want {
+				t.Errorf("got %v, want %v", h, want)
+			}
+		case <-time.After(testPatience):
+			t.Fatalf("%v did not come", want)
+		}
 	}
+	first := join()
+	nat, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nat.Close()
+	say(nat, first.link, 0, "from a NAT") // alone on the pair it is taken
+	expect(first, heard{false, "from a NAT"})
+	second, third := join(), join()
+	for _, p := range []*peer{third, first, second} {
+		say(nat, p.link, 1, "whose?")
+		from := p.conn[0]
+		if p == first {
+			from = nat
+		}
+		say(from, p.link, 0, "media")
+		expect(p, heard{false, "media"})
+		say(p.conn[1], p.link, 1, "report")
+		expect(p, heard{true, "report"})
+	}
+	if n := first.link.pair.strange.Load(); n != 3 {
+		t.Errorf("%d strange packets, want 3", n)
+	}
+	// Those who stay are still known by their ports.
+	first.link.close()
+	third.link.close()
+	say(third.conn[1], second.link, 1, "late")
+	say(second.conn[1], second.link, 1, "report")
+	expect(second, heard{true, "report"})
+	if b := make([]byte, 16); second.link.send(0, []byte("media")) == nil {
+		if n, err := second.conn[0].Read(b); err != nil || string(b[:n]) != "media" {
+			t.Errorf("%q, %v", b[:n], err)
+		}
+	}
+	second.link.close()
 }

@@ -204,32 +204,36 @@ func TestPortsUsedUp(t *testing.T) {
 	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = "31201-31206" })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
-	first := f.dial(t)
+	first, _ := f.publishUDP(t, "live/other")
 	url := f.url("live/test")
-	for i := range 2 {
-		setupUDP(first, fmt.Sprintf("%s/trackID=%d", url, i), "play")
-	}
 	second := f.dial(t)
 	udp := "Transport: RTP/AVP;unicast;client_port=5000-5001"
 	second.do(wire.NotEnoughBandwidth, wire.Setup, url+"/trackID=0", nil, udp)
 	second.do(wire.OK, wire.Setup, url+"/trackID=0", nil, udp+",RTP/AVP/TCP;unicast;interleaved=0-1")
-	first.do(wire.OK, wire.Teardown, url, nil)
+	first.do(wire.OK, wire.Teardown, f.url("live/other"), nil)
 	third := f.dial(t)
 	for i := range 2 {
 		setupUDP(third, fmt.Sprintf("%s/trackID=%d", url, i), "play")
 	}
 }
 
-// TestDeadUDPPlayer: one that gives no sign of life is ended, one that sends
-// reports meanwhile is not.
+// TestDeadUDPPlayer: one that gives no sign of life is ended. One that sends
+// reports meanwhile is not, nor one behind a NAT whose reports can't be told from
+// those of others, and that sends requests.
 func TestDeadUDPPlayer(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout = 3 * time.Second })
+	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout, c.UDPPorts = 3*time.Second, "31290-31291" })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
 	url := f.url("live/test")
-	c := f.dial(t)
-	alive := setupUDP(c, url+"/trackID=1", "play")
-	c.do(wire.OK, wire.Play, url, nil)
+	play := func() (*rawClient, *udpPeer) {
+		c := f.dial(t)
+		p := setupUDP(c, url+"/trackID=1", "play")
+		c.do(wire.OK, wire.Play, url, nil)
+		return c, p
+	}
+	c, alive := play()
+	nat, shared := play()
+	shared.conns[1].Close()
 	stop := make(chan struct{})
 	var reporting sync.WaitGroup
 	reporting.Go(func() {
@@ -237,6 +241,7 @@ func TestDeadUDPPlayer(t *testing.T) {
 		defer tick.Stop()
 		for {
 			_, _ = alive.conns[1].WriteToUDP([]byte{0x80, 201, 0, 1, 0, 0, 0, 0}, alive.server[1])
+			_, _ = fmt.Fprintf(nat.conn, "GET_PARAMETER %s RTSP/1.0\r\nCSeq: 9\r\nSession: %s\r\n\r\n", url, nat.session)
 			select {
 			case <-tick.C:
 			case <-stop:
@@ -246,13 +251,11 @@ func TestDeadUDPPlayer(t *testing.T) {
 	})
 	defer reporting.Wait()
 	defer close(stop)
-	dead := f.dial(t)
-	setupUDP(dead, url+"/trackID=1", "play")
-	dead.do(wire.OK, wire.Play, url, nil)
+	dead, _ := play()
 	dead.ended()
-	// The other one began before it, so that its time was over before.
+	// The others began before it, so that their time was over before.
 	c.do(wire.OK, wire.GetParameter, url, nil)
-	if len(f.hub.Find("live/test").Viewers()) != 1 {
-		t.Error("a player that sends reports was ended")
+	if n := len(f.hub.Find("live/test").Viewers()); n != 2 {
+		t.Errorf("%d players are left, want the one that sends reports and the one that sends requests", n)
 	}
 }
