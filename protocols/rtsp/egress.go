@@ -46,6 +46,7 @@ type player struct {
 	scratch []byte
 	pace    pacer
 	train   udp.Train
+	figures playerFigures
 }
 
 // newPlayer waits until it is known what there is to play.
@@ -63,6 +64,7 @@ func newPlayer(ctx context.Context, v *hub.Viewer, websocket bool, log *slog.Log
 		}
 	}
 	clear(p.batch)
+	v.SetDetails(func() any { return p.details() })
 	for _, t := range v.Refused() {
 		log.Warn("track can't be carried", "protocol", v.Protocol, "stream", v.Stream().Name(), "codec", t.Codec)
 	}
@@ -123,6 +125,7 @@ func (p *player) SSRC(track int) (uint32, bool) {
 // each track begins.
 func (p *player) Start(ctx context.Context, out *output) ([]Begin, error) {
 	p.out, p.reports = out, time.Time{}
+	p.figures.start(out)
 	p.pace = pacer{floor: out.burst}
 	p.ready = 0
 	p.sub.Rewind()
@@ -206,8 +209,8 @@ func (p *player) send(ctx context.Context, units []*unit) error {
 		if err := p.report(u, time.Now()); err != nil {
 			return err
 		}
-		l.packets += uint32(len(u.ends))
-		l.octets += u.media
+		l.packets.Add(uint32(len(u.ends)))
+		l.octets.Add(u.media)
 		if l.udp != nil {
 			if err := p.sendDatagrams(ctx, l, u); err != nil {
 				return err
@@ -260,13 +263,15 @@ func (p *player) report(u *unit, now time.Time) error {
 	// behind. And it is the first picture's presentation: ffmpeg takes that for 0,
 	// whatever comes before it.
 	at := u.pts
+	ntp := timing.NTP(u.epoch.Add(at))
 	p.reports = now.Add(reportInterval)
+	p.figures.reported(ntp, now)
 	for _, l := range p.out.links {
 		t := p.desc.tracks[l.track]
 		b, err := rtcp.Marshal([]rtcp.Packet{
 			&rtcp.SenderReport{
-				SSRC: t.ssrc, NTPTime: timing.NTP(u.epoch.Add(at)), RTPTime: t.timestamp(at),
-				PacketCount: l.packets, OctetCount: l.octets,
+				SSRC: t.ssrc, NTPTime: ntp, RTPTime: t.timestamp(at),
+				PacketCount: l.packets.Load(), OctetCount: l.octets.Load(),
 			},
 			sourceDescription(t.ssrc, p.viewer.ID()),
 		})
@@ -285,7 +290,7 @@ func (p *player) Goodbye() {
 	for _, l := range p.out.links {
 		t := p.desc.tracks[l.track]
 		b, err := rtcp.Marshal([]rtcp.Packet{
-			&rtcp.SenderReport{SSRC: t.ssrc, PacketCount: l.packets, OctetCount: l.octets},
+			&rtcp.SenderReport{SSRC: t.ssrc, PacketCount: l.packets.Load(), OctetCount: l.octets.Load()},
 			sourceDescription(t.ssrc, p.viewer.ID()),
 			&rtcp.Goodbye{Sources: []uint32{t.ssrc}},
 		})
@@ -294,10 +299,6 @@ func (p *player) Goodbye() {
 		}
 	}
 }
-
-// RTCP implements Source. Reports are a sign of life, and nothing more is made
-// of them: what is lost can't be sent again.
-func (p *player) RTCP(int, []byte, time.Time) {}
 
 // Close implements Source.
 func (p *player) Close(reason error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtcp"
@@ -43,6 +44,9 @@ type intake struct {
 	send    func(track int, rtcp []byte)
 	reports time.Time // when the next ones are due
 	opus    *media.Track
+	lower   string // the transport, once it is known
+	shown   atomic.Pointer[Details]
+	showing time.Time // when they are due again
 
 	unknown int64 // packets that belong to nothing that was announced
 	torn    int64 // units that were dropped
@@ -71,6 +75,13 @@ func newIntake(media []sdp.Media, log *slog.Logger) (*intake, error) {
 	return in, nil
 }
 
+// publish begins to publish as pub.
+func (in *intake) publish(pub *hub.Publisher) {
+	in.pub = pub
+	in.shown.Store(in.details())
+	pub.SetDetails(func() any { return in.shown.Load() })
+}
+
 // Record implements Recorder.
 func (in *intake) Record(r Recording) error {
 	var kinds []media.Kind
@@ -84,7 +95,10 @@ func (in *intake) Record(r Recording) error {
 	if len(kinds) == 0 {
 		return errProtocol(wire.UnsupportedMediaType, "No Media That This Server Takes Are Set Up")
 	}
-	in.send = r.Report
+	in.send, in.lower = r.Report, wire.UDP
+	if r.Ordered {
+		in.lower = wire.TCP
+	}
 	in.tracks = set // what is not set up delays nothing
 	in.pub.Expect(kinds...)
 	for _, t := range in.tracks {
@@ -161,7 +175,11 @@ func (in *intake) Tick(now time.Time) (next time.Time, err error) {
 		in.report(now)
 		in.reports = now.Add(reportInterval)
 	}
-	next = in.reports
+	if !now.Before(in.showing) {
+		in.shown.Store(in.details())
+		in.showing = now.Add(showInterval)
+	}
+	next = earlier(in.reports, in.showing)
 	for _, t := range in.tracks {
 		if t == nil || t.buffer == nil {
 			continue
@@ -186,6 +204,7 @@ func (in *intake) report(now time.Time) {
 		if !ok {
 			continue
 		}
+		t.loss = float64(r.FractionLost) / 256
 		b, err := rtcp.Marshal([]rtcp.Packet{
 			&rtcp.ReceiverReport{SSRC: in.ssrc, Reports: []rtcp.ReceptionReport{{
 				SSRC: t.ssrc, FractionLost: r.FractionLost, TotalLost: uint32(r.TotalLost) & 0xffffff,
@@ -230,20 +249,14 @@ func (in *intake) Close(reason error) {
 		}
 	}
 	if in.unknown > 0 || in.torn > 0 {
+		var lost uint64
+		for _, t := range in.tracks {
+			if t != nil {
+				lost += t.counters().Lost
+			}
+		}
 		in.log.Warn("rtsp: the publisher's packets were not all good",
-			"ignored", in.unknown, "units_dropped", in.torn, "packets_lost", in.lost())
+			"ignored", in.unknown, "units_dropped", in.torn, "packets_lost", lost)
 	}
 	in.pub.Close(reason)
-}
-
-// lost returns how many packets were missing.
-func (in *intake) lost() (n uint64) {
-	for _, t := range in.tracks {
-		if t != nil && t.buffer != nil {
-			n += t.buffer.Counters().Lost
-		} else if t != nil {
-			n += t.missing
-		}
-	}
-	return n
 }

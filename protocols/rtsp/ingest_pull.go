@@ -47,9 +47,11 @@ func pull(ctx context.Context, c *Client, lower Lower, url string, h *hub.Hub, s
 	if sess.Remote == "" {
 		sess.Remote = s.Remote().String()
 	}
-	if in.pub, err = h.Publish(ctx, sess); err != nil {
+	pub, err := h.Publish(ctx, sess)
+	if err != nil {
 		return err
 	}
+	in.publish(pub)
 	err = s.Receive(in)
 	if errors.Is(err, io.EOF) { // it said goodbye
 		err = nil

@@ -204,7 +204,7 @@ func TestIngestLoss(t *testing.T) {
 	if n := strings.Count(r.log.String(), "level=WARN"); n != 1 {
 		t.Errorf("%d lines: %s", n, r.log.String())
 	}
-	if lost := r.in.lost(); lost != 2 {
+	if lost := r.in.details().Tracks[0].Lost; lost != 2 {
 		t.Errorf("%d lost", lost)
 	}
 }
@@ -221,7 +221,7 @@ func TestIngestReordered(t *testing.T) {
 			t.Errorf("packet %d in place %d", p.Payload[0], i)
 		}
 	}
-	if lost := r.in.lost(); lost != 0 {
+	if lost := r.in.details().Tracks[0].Lost; lost != 0 {
 		t.Errorf("%d lost", lost)
 	}
 }

@@ -32,10 +32,11 @@ type inTrack struct {
 	begun   bool
 	ssrc    uint32
 	heard   time.Time
-	next    uint16 // sequence number, where there is no buffer
-	missing uint64
-	lost    bool // pictures since the last loss can't be decoded
-	told    bool // the log has a line about a loss
+	next    uint16          // sequence number, where there is no buffer
+	counted jitter.Counters // where there is no buffer
+	loss    float64         // in the time before the last report, 0-1
+	lost    bool            // pictures since the last loss can't be decoded
+	told    bool            // the log has a line about a loss
 }
 
 // errSecond refuses a second track of one kind: a stream has one of each.
@@ -119,12 +120,21 @@ func (t *inTrack) change(payloadType uint8) bool {
 
 // gap reports whether packets are missing before p, which came in order.
 func (t *inTrack) gap(p rtp.Packet) bool {
+	t.counted.Received++
 	n := p.Sequence - t.next
 	t.next = p.Sequence + 1
 	if n != 0 && n < 1<<15 {
-		t.missing += uint64(n)
+		t.counted.Lost += uint64(n)
 	}
 	return n != 0
+}
+
+// counters tells what became of the packets so far.
+func (t *inTrack) counters() jitter.Counters {
+	if t.buffer != nil {
+		return t.buffer.Counters()
+	}
+	return t.counted
 }
 
 // unpack makes units of a packet whose turn it is.

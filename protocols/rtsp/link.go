@@ -12,10 +12,10 @@ import (
 // connection, or between pairs of ports.
 type link struct {
 	track    int
-	channels [2]uint8 // RTP, RTCP; where udp is nil
-	udp      *udpLink // nil for interleaved
-	packets  uint32   // of RTP that were sent, for sender reports
-	octets   uint32
+	channels [2]uint8      // RTP, RTCP; where udp is nil
+	udp      *udpLink      // nil for interleaved
+	packets  atomic.Uint32 // of RTP that were sent, for sender reports
+	octets   atomic.Uint32
 }
 
 // output is where a player's packets go.

@@ -108,7 +108,8 @@ func (h *handler) Publish(ctx context.Context, r *Request, media []sdp.Media) (R
 	if err != nil {
 		return nil, wireError(err)
 	}
-	in.pub, in.log = pub, h.log.With("stream", pub.Stream().Name(), "session", pub.ID())
+	in.log = h.log.With("stream", pub.Stream().Name(), "session", pub.ID())
+	in.publish(pub)
 	return in, nil
 }
 

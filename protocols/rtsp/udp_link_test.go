@@ -24,8 +24,10 @@ func TestRebind(t *testing.T) {
 		steps  []step
 	}{
 		{"the same source, the old port silent", false, []step{
-			{0, 0, a, packet(1), true}, {time.Second, 0, b, packet(1), false},
-			{2 * time.Second, 0, b, packet(1), true}, {2 * time.Second, 0, a, packet(1), false},
+			{0, 0, a, packet(1), true},
+			{time.Second, 0, b, packet(1), false},
+			{2 * time.Second, 0, b, packet(1), true},
+			{2 * time.Second, 0, a, packet(1), false},
 		}},
 		{"the old port is not silent", false, []step{
 			{0, 0, a, packet(1), true}, {2 * time.Second, 0, a, packet(1), true}, {3 * time.Second, 0, b, packet(1), false},
@@ -35,8 +37,12 @@ func TestRebind(t *testing.T) {
 			{0, 0, a, packet(1), true}, {time.Minute, 0, other, packet(1)[:11], false}, {time.Minute, 0, other, append([]byte{0}, packet(1)[1:]...), false},
 		}},
 		{"the source's reports", false, []step{
-			{0, 0, a, packet(1), true}, {0, 1, a + 1, report(1), true}, {time.Minute, 1, other, report(2), false},
-			{time.Minute, 1, other, report(1)[:7], false}, {time.Minute, 1, b, report(1), true}, {time.Minute, 0, a, packet(1), true},
+			{0, 0, a, packet(1), true},
+			{0, 1, a + 1, report(1), true},
+			{time.Minute, 1, other, report(2), false},
+			{time.Minute, 1, other, report(1)[:7], false},
+			{time.Minute, 1, b, report(1), true},
+			{time.Minute, 0, a, packet(1), true},
 		}},
 		{"reports before media", false, []step{{0, 1, a, report(0), true}, {time.Minute, 1, b, report(0), false}}},
 		{"a player", true, []step{{0, 0, a, packet(1), true}, {time.Minute, 0, b, packet(1), false}}},

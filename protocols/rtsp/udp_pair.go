@@ -59,10 +59,9 @@ func openPair(w way, port int) (*udpLink, error) {
 // put puts a track on the pair. It is for who holds mu, or made the pair.
 func (p *portPair) put(w way) *udpLink {
 	l := newUDPLink(p, w)
-	list := append(p.links[w.peer], l)
-	p.links[w.peer] = list
+	p.links[w.peer] = append(p.links[w.peer], l)
 	p.tracks++
-	if len(list) > 1 {
+	if list := p.links[w.peer]; len(list) > 1 {
 		for _, l := range list {
 			l.fix()
 		}

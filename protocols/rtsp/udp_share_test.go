@@ -40,8 +40,14 @@ func TestShare(t *testing.T) {
 		{"players of several addresses", []track{{player, anna, 1, 0}, {player, ben, 1, 0}, {player, carl, 1, 0}}},
 		{"two tracks each", []track{{player, anna, 1, 0}, {player, anna, 3, 1}, {player, ben, 1, 0}, {player, ben, 3, 1}}},
 		{"one address shares by port, and leaves half of the range", []track{
-			{player, anna, 1, 0}, {player, anna, 3, 1}, {player, anna, 5, 0}, {player, anna, 7, 1}, {player, ben, 1, 0},
-			{publisher, anna, 1, 2}, {publisher, ben, 1, -1}, {player, anna, 9, 1},
+			{player, anna, 1, 0},
+			{player, anna, 3, 1},
+			{player, anna, 5, 0},
+			{player, anna, 7, 1},
+			{player, ben, 1, 0},
+			{publisher, anna, 1, 2},
+			{publisher, ben, 1, -1},
+			{player, anna, 9, 1},
 		}},
 		{"one address and port is on each pair once", []track{
 			{player, anna, 1, 0}, {player, anna, 1, 1}, {player, anna, 1, 2}, {player, anna, 1, -1}, {player, anna, 3, 0},

@@ -48,7 +48,7 @@ func (c Config) Validate() error {
 type Sources struct {
 	Hub     *hub.Hub
 	Version string
-	// Sessions returns what a protocol knows of its sessions beyond
+	// Sessions returns what a protocol knows of its sessions that is not in
 	// hub.Info, by the protocol's name; each value is encoded as JSON.
 	Sessions map[string]func() any
 	// Handlers are further endpoints behind the API's token, by net/http pattern.
@@ -106,13 +106,7 @@ func handler(cfg Config, src Sources) http.Handler {
 	guarded("GET /api/v1/info", values(func() any { return map[string]string{"version": src.Version} }))
 	guarded("GET /api/v1/streams", values(func() any { return streams(src.Hub) }))
 	guarded("POST /api/v1/sessions/{id}/kick", kick(src.Hub))
-	guarded("GET /api/v1/sessions", values(func() any {
-		all := make(map[string]any, len(src.Sessions))
-		for name, f := range src.Sessions {
-			all[name] = f()
-		}
-		return all
-	}))
+	guarded("GET /api/v1/sessions", values(func() any { return sessions(src) }))
 	for pattern, h := range src.Handlers {
 		guarded(pattern, h)
 	}
@@ -205,6 +199,33 @@ func streams(h *hub.Hub) []Stream {
 		list = append(list, out)
 	}
 	return list
+}
+
+// sessions are those of which a protocol has more to say than how much was sent,
+// by protocol.
+func sessions(src Sources) map[string]any {
+	detailed := make(map[string][]hub.Info)
+	add := func(i hub.Info) {
+		if i.Details != nil {
+			detailed[i.Protocol] = append(detailed[i.Protocol], i)
+		}
+	}
+	for _, s := range src.Hub.Streams() {
+		if p := s.Publisher(); p != nil {
+			add(p.Info())
+		}
+		for _, v := range s.Viewers() {
+			add(v.Info())
+		}
+	}
+	all := make(map[string]any, len(detailed)+len(src.Sessions))
+	for protocol, list := range detailed {
+		all[protocol] = list
+	}
+	for name, f := range src.Sessions {
+		all[name] = f()
+	}
+	return all
 }
 
 func trackOf(t *media.Track) Track {

@@ -47,7 +47,9 @@ func TestStreamsAreListed(t *testing.T) {
 	if err := p.Write(&media.Packet{Track: &media.Track{Codec: media.H264, Width: 64, Height: 48}, Key: true}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Start(Config{Listen: "127.0.0.1:0", Token: "secret"}, Sources{Hub: h, Version: "1"}, slog.Default())
+	s, err := Start(Config{Listen: "127.0.0.1:0", Token: "secret"}, Sources{
+		Hub: h, Version: "1", Sessions: map[string]func() any{"other": func() any { return []hub.Info{{}} }},
+	}, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,9 @@ func TestStreamsAreListed(t *testing.T) {
 	if !errors.Is(context.Cause(p.Context()), hub.ErrKicked) {
 		t.Error("the publisher was not kicked")
 	}
+	p.SetDetails(func() any { return map[string]int{"lost": 7} })
 	for path, want := range map[string]int{
+		"/api/v1/sessions": 401, "/api/v1/sessions?token=secret": 200,
 		"/healthz": 200, "/readyz": 200, "/api/v1/streams": 401, "/api/v1/streams?token=secret": 200, "/nothing": 404,
 		"/debug/pprof/goroutine?debug=1": 401, "/debug/pprof/goroutine?debug=1&token=secret": 200,
 		"/debug/pprof/heap": 401, "/debug/pprof/cmdline": 401, "/debug/pprof/cmdline?token=secret": 200,
@@ -83,6 +87,18 @@ func TestStreamsAreListed(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(got) != 1 || got[0].Name != "live/a" || !got[0].Live || len(got[0].Tracks) != 1 || got[0].Tracks[0].Codec != "H264" {
+				t.Errorf("got %+v", got)
+			}
+		}
+		if path == "/api/v1/sessions?token=secret" {
+			var got map[string][]struct {
+				Stream  string
+				Details map[string]int
+			}
+			if err := json.NewDecoder(res.Body).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != 2 || len(got["test"]) != 1 || got["test"][0].Stream != "live/a" || got["test"][0].Details["lost"] != 7 || len(got["other"]) != 1 {
 				t.Errorf("got %+v", got)
 			}
 		}

@@ -42,6 +42,8 @@ type Info struct {
 	Jumps   int64 `json:"jumps"`
 	Skipped int64 `json:"skipped"`
 	Standby bool  `json:"standby,omitempty"`
+	// Details are the protocol's own figures, by SetDetails; nil where it has none.
+	Details any `json:"details,omitempty"`
 }
 
 // session is what publishers and viewers have in common.
@@ -55,6 +57,7 @@ type session struct {
 	cancel  context.CancelCauseFunc
 
 	bytes, packets, jumps, skipped atomic.Int64
+	details                        atomic.Pointer[func() any]
 }
 
 func newSession(ctx context.Context, a Action, s Session) session {
@@ -80,11 +83,19 @@ func (s *session) Kick() { s.cancel(ErrKicked) }
 // Sent counts n bytes on the session's wire.
 func (s *session) Sent(n int) { s.bytes.Add(int64(n)) }
 
+// SetDetails says what Info has as Details: what f returns, which is called by any
+// goroutine and is encoded as JSON.
+func (s *session) SetDetails(f func() any) { s.details.Store(&f) }
+
 // Info returns a snapshot.
 func (s *session) Info() Info {
+	var details any
+	if f := s.details.Load(); f != nil {
+		details = (*f)()
+	}
 	return Info{
 		ID: s.id, Action: s.action, Stream: s.stream.name, Protocol: s.Protocol, Remote: s.Remote,
 		UserAgent: s.UserAgent, Started: s.started, Bytes: s.bytes.Load(), Packets: s.packets.Load(),
-		Jumps: s.jumps.Load(), Skipped: s.skipped.Load(),
+		Jumps: s.jumps.Load(), Skipped: s.skipped.Load(), Details: details,
 	}
 }

@@ -38,7 +38,8 @@ type Config struct {
 type Counters struct {
 	Received  uint64 // all that was pushed
 	Lost      uint64 // missing ones that were given up
-	Recovered uint64 // came after AppendMissing had named them
+	Reordered uint64 // came after one that follows them, and in time
+	Recovered uint64 // of these, those that AppendMissing had named
 	Duplicate uint64 // came more than once, dropped
 	Late      uint64 // came after they had been given up, dropped
 	Stray     uint64 // outside any run of sequence numbers, dropped
@@ -206,6 +207,7 @@ func (b *Buffer) slot(ext int64) *slot { return &b.slots[ext&b.mask] }
 // put stores a packet inside the window and notes those that it shows to be
 // missing.
 func (b *Buffer) put(ext int64, p rtp.Packet, now time.Time) {
+	behind := ext < b.end
 	for ; b.end <= ext; b.end++ {
 		*b.slot(b.end) = slot{seq: b.end, since: now.Sub(b.epoch)}
 	}
@@ -213,6 +215,9 @@ func (b *Buffer) put(ext int64, p rtp.Packet, now time.Time) {
 	if s.state == slotHeld {
 		b.counters.Duplicate++
 		return
+	}
+	if behind {
+		b.counters.Reordered++
 	}
 	if s.asks > 0 {
 		b.counters.Recovered++

@@ -44,7 +44,7 @@ var cases = []struct {
 			{1, []uint16{1, 0}, 1, nil},
 			{2, []uint16{65535}, 1, []int{65535, 0, 1}},
 		},
-		Counters{Received: 4},
+		Counters{Received: 4, Reordered: 2},
 	},
 	{
 		"given up by age",
@@ -79,7 +79,7 @@ var cases = []struct {
 			{2, []uint16{11, 11}, 1, []int{11, 12}},
 			{3, []uint16{12}, 1, nil},
 		},
-		Counters{Received: 7, Duplicate: 4},
+		Counters{Received: 7, Duplicate: 4, Reordered: 1},
 	},
 	{
 		"given up for room",
@@ -100,7 +100,7 @@ var cases = []struct {
 			{0, []uint16{15}, 1, []int{-12}},
 			{0, []uint16{13}, 1, []int{13, 14, 15}},
 		},
-		Counters{Received: 5, Lost: 1},
+		Counters{Received: 5, Lost: 1, Reordered: 1},
 	},
 	{
 		"a long drop-out",
@@ -243,7 +243,7 @@ func TestAppendMissing(t *testing.T) {
 			t.Errorf("step %d, %d ms: asks for %v, want %v", i, c.ms, got, c.want)
 		}
 	}
-	want := Counters{Received: 7, Lost: 2, Recovered: 1}
+	want := Counters{Received: 7, Lost: 2, Reordered: 1, Recovered: 1}
 	if d := cmp.Diff(want, b.Counters()); d != "" {
 		t.Errorf("counters (-want +got):\n%s", d)
 	}

@@ -86,6 +86,9 @@ func (s *Statistics) restart(p rtp.Packet, now time.Time) {
 	}
 }
 
+// Jitter returns the interarrival jitter (RFC 3550 6.4.1).
+func (s *Statistics) Jitter() time.Duration { return media.FromClock(s.jitter>>4, s.clock) }
+
 // SenderReport takes note of a sender report, whose NTP time is a 64-bit
 // fixed-point number of seconds.
 func (s *Statistics) SenderReport(ntp uint64, now time.Time) {
