@@ -72,11 +72,12 @@ func conformance(ws bool) prototest.Egress {
 			cfg.WriteTimeout = writeTimeout
 			return New(cfg, h, slog.New(slog.DiscardHandler))
 		}),
-		Clock:  time.Second / 48000,
-		InBand: true,
-		Opus:   true,
-		OwnDTS: true,
-		Kicked: prototest.HTTPKicked(ws),
+		Clock:           time.Second / 48000,
+		InBand:          true,
+		Opus:            true,
+		SoundChangeEnds: !ws,
+		OwnDTS:          true,
+		Kicked:          prototest.HTTPKicked(ws),
 	}
 }
 

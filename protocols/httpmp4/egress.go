@@ -31,6 +31,17 @@ func front() httplive.Front {
 	return func(dst []byte, c hub.Chunk) ([]byte, int) { return s.Append(dst, c.Data, *c.Head.Tracks) }
 }
 
+// follows reports whether a player over HTTP, which may pass over all
+// initialisation segments but the first, can go on: with pictures of the same
+// codec, which bring their configuration, and with the same sound, which does not.
+func follows(old, next *hub.Head) bool {
+	a, b := old.Tracks, next.Tracks
+	if a.Video != nil && b.Video != nil && a.Video.Codec != b.Video.Codec {
+		return false
+	}
+	return (a.Video == nil) == (b.Video == nil) && a.Audio.Same(b.Audio)
+}
+
 // encoder turns a stream's packets into fragments.
 type encoder struct {
 	tracks    *media.Tracks

@@ -268,6 +268,28 @@ func TestBeginsAtZero(t *testing.T) {
 	}
 }
 
+// TestFollows: over HTTP a player goes on where the media tells what it lacks.
+func TestFollows(t *testing.T) {
+	hevc := &media.Track{Codec: media.H265}
+	same := *aac
+	for _, c := range []struct {
+		name      string
+		old, next media.Tracks
+		want      bool
+	}{
+		{"another size", media.Tracks{Video: avc, Audio: aac}, media.Tracks{Video: avc2, Audio: &same}, true},
+		{"another codec", media.Tracks{Video: avc, Audio: aac}, media.Tracks{Video: hevc, Audio: aac}, false},
+		{"another sound", media.Tracks{Video: avc, Audio: aac}, media.Tracks{Video: avc, Audio: aac2}, false},
+		{"no more sound", media.Tracks{Video: avc, Audio: aac}, media.Tracks{Video: avc}, false},
+		{"pictures come", media.Tracks{Audio: aac}, media.Tracks{Video: avc, Audio: aac}, false},
+		{"sound alone", media.Tracks{Audio: aac}, media.Tracks{Audio: &same}, true},
+	} {
+		if got := follows(&hub.Head{Tracks: &c.old}, &hub.Head{Tracks: &c.next}); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
 // dial plays live/kit until the test ends.
 func dial(t *testing.T, w *prototest.Web, ws bool) io.Reader {
 	t.Helper()

@@ -16,7 +16,7 @@ func DefaultConfig() Config { return httplive.DefaultConfig() }
 
 // New returns the route of /app/stream.mp4.
 func New(cfg Config, h *hub.Hub, log *slog.Logger) *httplive.Handler {
-	form := httplive.Form{Accept: accepts(), Format: format(), Front: front}
+	form := httplive.Form{Accept: accepts(), Format: format(), Front: front, Follows: follows}
 	return httplive.New(cfg, httplive.Media{
 		Name: "MP4", Suffix: ".mp4", ContentType: "video/mp4",
 		Form: func(*http.Request) httplive.Form { return form },

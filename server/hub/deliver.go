@@ -30,7 +30,8 @@ type Head struct {
 	// the format knows it better than its name tells: it goes into the header
 	// of a response, or into a message before Opening.
 	MediaType string
-	// Tracks are those of what follows, for a Delivery's Front.
+	// Tracks are those of what follows, for a Delivery's Front and Follows; may be
+	// nil.
 	Tracks *media.Tracks
 }
 
@@ -44,6 +45,10 @@ type Delivery struct {
 	Preamble func(*Head) []byte
 	// Skip leaves out the chunks for which it reports true; may be nil.
 	Skip func(Chunk) bool
+	// Follows reports whether a player that has had one head can go on after
+	// another; where not, the delivery ends with ErrChanged, all before it being
+	// sent. May be nil: players take any.
+	Follows func(old, next *Head) bool
 	// Front appends to dst what this viewer gets in place of the first n bytes of
 	// the chunk's data, which are not its alone; may be nil.
 	Front func(dst []byte, c Chunk) (front []byte, n int)
@@ -60,6 +65,7 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 	room := make(net.Buffers, 0, 2*batchSize+2)
 	var head *Head
 	var joined, fronts []byte
+	var over error
 	preamble := d.Preamble
 	for {
 		if err := sub.Wait(); err != nil {
@@ -75,6 +81,10 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 		}
 		for _, c := range chunks[:n] {
 			if c.Head != nil && c.Head != head {
+				if head != nil && d.Follows != nil && !d.Follows(head, c.Head) {
+					over = ErrChanged
+					break
+				}
 				var lead []byte
 				switch {
 				case head == nil:
@@ -101,7 +111,7 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 			}
 			bufs, size = append(bufs, data), size+len(data)
 		}
-		if size == 0 {
+		if size == 0 && over == nil {
 			continue
 		}
 		if err := d.Conn.SetWriteDeadline(time.Now().Add(d.Timeout)); err != nil {
@@ -113,6 +123,9 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 		v.Sent(size)
 		clear(chunks[:n])
 		clear(bufs)
+		if over != nil {
+			return over
+		}
 	}
 }
 

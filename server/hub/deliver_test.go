@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -104,6 +105,51 @@ func TestDeliveryFront(t *testing.T) {
 			if _, err := io.ReadFull(theirs, got); err != nil || string(got) != want {
 				t.Errorf("%q, %v; want %q", got, err, want)
 			}
+		}
+	})
+}
+
+// TestDeliveryEndsAtAChange: what a player can't go on with ends its delivery, once
+// all before is sent.
+func TestDeliveryEndsAtAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := New(DefaultConfig(), Options{})
+		defer h.Close()
+		pub := publish(t, h, "live/a")
+		defer pub.Close(nil)
+		pub.Announce(h264)
+		pub.Expect(media.Video)
+		pub.Write(video(0, 10))
+		v, err := h.Play(t.Context(), Session{Stream: "live/a"}, Accept(media.H264))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close(nil)
+		sub := Subscribe(v, Format[Chunk]{Key: "named", New: func() Encoder[Chunk] { return &named{} }})
+		defer sub.Close()
+		ours, theirs := net.Pipe()
+		var got []byte
+		var reading sync.WaitGroup
+		reading.Go(func() { got, _ = io.ReadAll(theirs) })
+		changes := 0
+		done := make(chan error, 1)
+		go func() {
+			done <- Delivery{Conn: ours, Timeout: time.Hour, Follows: func(old, next *Head) bool {
+				changes++
+				return old == next || changes < 2
+			}}.Run(v, sub)
+			ours.Close()
+		}()
+		synctest.Wait()
+		for i := 1; i < 25; i++ {
+			pub.Write(video(i, 10)) // each tenth has a new head
+		}
+		if err := <-done; !errors.Is(err, ErrChanged) {
+			t.Errorf("ended by %v", err)
+		}
+		reading.Wait()
+		if !bytes.HasSuffix(got, []byte("v18.v19.")) || !bytes.Contains(got, []byte("v9.head v10.")) {
+			t.Errorf("the player has %q", got)
 		}
 	})
 }

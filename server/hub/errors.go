@@ -28,6 +28,9 @@ var (
 	ErrShutdown = errors.New("the server is stopping")
 	// ErrClosed: the session was closed by its own side.
 	ErrClosed = errors.New("session closed")
+	// ErrChanged: the stream goes on in a form that this player can't take in
+	// its stride.
+	ErrChanged = errors.New("the stream has changed: play it anew")
 	// ErrNothingPlayable: the stream has no track in a codec the viewer takes.
 	ErrNothingPlayable = errors.New("the stream has no track this player can take")
 )

@@ -29,6 +29,9 @@ type Form struct {
 	// Front returns the Front of a new player's Delivery; nil where all players
 	// get the same bytes.
 	Front func() Front
+	// Follows is that of the Delivery of players over HTTP, who hear of a media type
+	// only before the first unit; nil where they can go on after any change.
+	Follows func(old, next *hub.Head) bool
 }
 
 // Front is what a player gets in place of the start of a unit: see hub.Delivery.

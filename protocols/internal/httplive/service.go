@@ -140,7 +140,7 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case !ws:
-		delivery.Preamble = h.media.accepted
+		delivery.Preamble, delivery.Follows = h.media.accepted, f.Follows
 	case f.Front != nil:
 		delivery.Front = framedFront(delivery.Front)
 	}
