@@ -38,7 +38,10 @@ func (h *Hub) Play(ctx context.Context, sess Session, accept Codecs) (*Viewer, e
 }
 
 func (s *Stream) join(v *Viewer, cfg Config) error {
-	live := s.Publisher() != nil
+	// Held for all of it: a publisher that leaves either is gone here or sees v.
+	s.air.Lock()
+	defer s.air.Unlock()
+	live := s.air.publisher != nil
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if limit := cfg.MaxViewersPerStream; limit > 0 && len(s.viewers) >= limit && !v.Internal {
