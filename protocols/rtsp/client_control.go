@@ -52,7 +52,9 @@ func (r *runner) response(resp *wire.Response) error {
 	case wire.SessionNotFound:
 		return r.check(wire.GetParameter, resp)
 	case wire.Unauthorized:
-		if r.authorize(resp) {
+		// Once for each keep-alive: some servers have a new nonce for each refusal.
+		if !r.repeated && r.authorize(resp) {
+			r.repeated = true
 			return r.keepAlive()
 		}
 	case wire.MethodNotAllowed, wire.NotImplemented, wire.ParameterUnknown:

@@ -48,9 +48,11 @@ type runner struct {
 	heard   time.Time     // when media came last
 	silence time.Duration // the longest that is taken; 0 for any
 	pulse   time.Time     // when the next keep-alive is due
-	begun   bool          // first has come, and waits to be taken
-	first   arrival
-	dead    bool // the connection has ended
+	// repeated says that the last keep-alive was sent again, with other credentials.
+	repeated bool
+	begun    bool // first has come, and waits to be taken
+	first    arrival
+	dead     bool // the connection has ended
 }
 
 // start starts the readers. From here on the end of the context does not close
@@ -197,7 +199,7 @@ func (r *runner) tick(now time.Time, s sink) (time.Time, error) {
 		next = earlier(next, r.heard.Add(r.silence+time.Millisecond))
 	}
 	if !now.Before(r.pulse) {
-		r.pulse = now.Add(r.keepAliveInterval())
+		r.pulse, r.repeated = now.Add(r.keepAliveInterval()), false
 		if err := r.keepAlive(); err != nil {
 			return next, r.reason(err)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -159,6 +161,37 @@ func TestClientKeepsAlive(t *testing.T) {
 		if n := len(f.seen(wire.Teardown)); n != 1 {
 			t.Errorf("%d TEARDOWN", n)
 		}
+	}
+}
+
+// TestClientKeepAliveRefused: a server that refuses each keep-alive with another
+// nonce is not asked again and again.
+func TestClientKeepAliveRefused(t *testing.T) {
+	here, there := net.Pipe()
+	defer here.Close()
+	requests := make(chan int, 1)
+	go func() {
+		n := 0
+		for in := wire.NewReader(there); ; n++ {
+			if _, err := in.Read(); err != nil {
+				requests <- n
+				return
+			}
+		}
+	}()
+	target := clientTarget{url: "rtsp://h/a", login: wire.Login{User: "u", Password: "p"}}
+	r := &runner{clientConn: newClientConn(t.Context(), &Client{}, target, here)}
+	r.control = target.url
+	for i := range 5 {
+		refusal := &wire.Response{Status: wire.Unauthorized}
+		refusal.Header.Add("WWW-Authenticate", wire.Challenge{Scheme: wire.Digest, Nonce: strconv.Itoa(i)}.String())
+		if err := r.response(refusal); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there.Close()
+	if n := <-requests; n != 1 {
+		t.Errorf("%d keep-alives for one", n)
 	}
 }
 
