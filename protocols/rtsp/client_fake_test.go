@@ -162,12 +162,20 @@ type fakeConn struct {
 	udp   sync.WaitGroup
 }
 
+// closeUDP closes the sockets, once all that came before is counted: an empty
+// packet comes behind it.
 func (c *fakeConn) closeUDP() {
-	if c.rtp != nil {
-		c.rtp.Close()
-		c.rtcp.Close()
-		c.udp.Wait()
+	if c.rtp == nil {
+		return
 	}
+	for _, u := range []*net.UDPConn{c.rtp, c.rtcp} {
+		if _, err := u.WriteTo(nil, u.LocalAddr()); err != nil {
+			c.t.Error(err)
+		}
+	}
+	c.udp.Wait()
+	c.rtp.Close()
+	c.rtcp.Close()
 }
 
 // answer answers a request; false ends the connection.
@@ -245,7 +253,7 @@ func (c *fakeConn) setup(r *wire.Request, resp *wire.Response) {
 			c.udp.Go(func() {
 				b := make([]byte, 1500)
 				for {
-					if _, err := u.conn.Read(b); err != nil {
+					if n, err := u.conn.Read(b); n == 0 || err != nil {
 						return
 					}
 					c.note(func() { *u.count++ })
@@ -347,7 +355,7 @@ func clientPlay(t *testing.T, c *Client, url string, lower Lower, r *clientRecor
 	if err := s.Play(lower, []int{1}); err != nil {
 		return err
 	}
-	if err := s.Await(time.Second); err != nil {
+	if err := s.Await(testPatience); err != nil {
 		return err
 	}
 	return s.Receive(r)

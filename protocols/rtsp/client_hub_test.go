@@ -45,13 +45,13 @@ func startStation(t *testing.T) *station {
 		t.Fatal(err)
 	}
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.ListenTLS, cfg.UDPPorts = "127.0.0.1:0", "127.0.0.1:0", "42000-42999"
+	cfg.Listen, cfg.ListenTLS, cfg.UDPPorts = "127.0.0.1:0", "127.0.0.1:0", rangeOf(freeRange(t, 100), 100)
 	s, err := Start(cfg, cert.TLS(), h, log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), testPatience)
 		defer cancel()
 		if err := s.Stop(ctx); err != nil {
 			t.Error(err)

@@ -33,7 +33,7 @@ func TestClientPlays(t *testing.T) {
 			if r.recording.Ordered != (lower == ByTCP) {
 				t.Error("the order is told wrong")
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), testPatience)
 			defer cancel()
 			f.await(ctx, func() bool { return len(f.seen(wire.Teardown)) == 1 })
 			setup := f.seen(wire.Setup)
@@ -146,7 +146,7 @@ func TestClientKeepsAlive(t *testing.T) {
 	t.Parallel()
 	for public, want := range map[string]wire.Method{"OPTIONS, GET_PARAMETER": wire.GetParameter, "": wire.Options} {
 		f := serveFake(t, fakeScript{packets: 3, hold: true, public: public, timeout: ";timeout=1"})
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), testPatience)
 		before := 0
 		if want == wire.Options {
 			before = 1 // the first request of all

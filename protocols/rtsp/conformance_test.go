@@ -19,7 +19,7 @@ import (
 // path.
 func startKit(t *testing.T, h *hub.Hub, writeTimeout time.Duration) (*Service, string) {
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.ListenTLS, cfg.WriteTimeout, cfg.UDPPorts = "127.0.0.1:0", "", writeTimeout, "31300-31399"
+	cfg.Listen, cfg.ListenTLS, cfg.WriteTimeout, cfg.UDPPorts = "127.0.0.1:0", "", writeTimeout, rangeOf(freeRange(t, 100), 100)
 	s, err := Start(cfg, nil, h, slog.New(slog.NewTextHandler(testLog{t}, nil)))
 	if err != nil {
 		t.Fatal(err)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,8 +26,9 @@ import (
 	"sluice/server/media"
 )
 
-// patience is how long anything may take before a test gives up.
-const testPatience = 10 * time.Second
+// testPatience is how long anything may take before a test gives up: the machine
+// may be busy.
+const testPatience = time.Minute
 
 // fixture is a Service over a hub.
 type fixture struct {
@@ -38,7 +41,7 @@ type fixture struct {
 func startService(t testing.TB, access auth.Config, change ...func(*Config)) *fixture {
 	t.Helper()
 	cfg := DefaultConfig()
-	cfg.Listen, cfg.ListenTLS, cfg.UDPPorts = "127.0.0.1:0", "", "31200-31299"
+	cfg.Listen, cfg.ListenTLS, cfg.UDPPorts = "127.0.0.1:0", "", rangeOf(freeRange(t, 100), 100)
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -65,6 +68,34 @@ func startService(t testing.TB, access auth.Config, change ...func(*Config)) *fi
 	})
 	return &fixture{Service: s, hub: h, addr: s.Addrs()[0].String()}
 }
+
+// freeRange returns the first, which is even, of n UDP ports of loopback that are
+// free. They are none of those that the system gives out, where another test's
+// or program's socket may come to lie at any time.
+func freeRange(t testing.TB, n int) int {
+	t.Helper()
+	for range 1000 {
+		if first := 10000 + 2*rand.IntN(10000); isFree(first, n) {
+			return first
+		}
+	}
+	t.Fatalf("no %d ports in a row are free", n)
+	return 0
+}
+
+func isFree(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err != nil {
+			return false
+		}
+		c.Close()
+	}
+	return true
+}
+
+// rangeOf is n ports from first on, as the configuration has them.
+func rangeOf(first, n int) string { return fmt.Sprintf("%d-%d", first, first+n-1) }
 
 // testCerts borrows the certificate of net/http's tests.
 func testCerts(t testing.TB) *tls.Config {

@@ -25,7 +25,7 @@ const tcp01 = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"
 
 // TestStatus asks for what can't be had, each on a connection of its own.
 func TestStatus(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.DescribeWait = 50 * time.Millisecond })
+	f := startService(t, auth.Config{})
 	f.publishTCP(t, "live/on").run(t)
 	waitTracks(t, f.hub, "live/on", 2)
 	on := f.url("live/on")
@@ -60,7 +60,6 @@ func TestStatus(t *testing.T) {
 		{"extension", nil, wire.Describe, on, "", []string{"Require: www.onvif.org/ver20/backchannel"}, 551, "Unsupported: www.onvif.org/ver20/backchannel"},
 		{"not acceptable", nil, wire.Describe, on, "", []string{"Accept: application/mheg"}, 406, ""},
 		{"acceptable among others", nil, wire.Describe, on, "", []string{"Accept: application/mheg, application/SDP;q=0.5"}, 200, "Content-Base: rtsp://"},
-		{"no publisher", nil, wire.Describe, f.url("live/off"), "", nil, 404, ""},
 		{"bad name", nil, wire.Describe, f.url("live/%2e%2e/x"), "", nil, 400, ""},
 		{"describe in a session", setup, wire.Describe, on, "", nil, 455, "Allow: SETUP, PLAY"},
 		{"announce in a session", setup, wire.Announce, f.url("live/x"), "v=0", nil, 455, "Allow: "},
@@ -116,6 +115,11 @@ func TestStatus(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestNoPublisher(t *testing.T) {
+	f := startService(t, auth.Config{}, func(c *Config) { c.DescribeWait = 50 * time.Millisecond })
+	f.dial(t).do(wire.NotFound, wire.Describe, f.url("live/off"), nil)
 }
 
 // waitTracks waits until a stream has so many tracks.
@@ -187,7 +191,7 @@ func TestPipelined(t *testing.T) {
 // for, and one that stays waits for as long as it should, though that is longer
 // than it may take for its own next step.
 func TestLeaveEarly(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.SetupTimeout = time.Second })
+	f := startService(t, auth.Config{}, func(c *Config) { c.SetupTimeout, c.DescribeWait = time.Second, testPatience })
 	ask := func() *rawClient {
 		c := f.dial(t)
 		c.send(wire.Describe, f.url("live/late"), nil)
@@ -197,7 +201,7 @@ func TestLeaveEarly(t *testing.T) {
 	ahead.send(wire.Options, "*", nil)
 	viewers := func(n int) {
 		t.Helper()
-		deadline := time.After(testPatience / 2) // the wait for a publisher is as long as a test's
+		deadline := time.After(testPatience)
 		for {
 			if s := f.hub.Find("live/late"); s != nil && len(s.Viewers()) == n {
 				return

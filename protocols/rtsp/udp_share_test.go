@@ -56,7 +56,8 @@ func TestShare(t *testing.T) {
 		{"the fewest tracks come first", []track{{player, anna, 1, 0}, {player, ben, 1, 0}, {player, ben, 3, 1}, {player, carl, 1, 1}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := newPorts(31300, 31305)
+			first := freeRange(t, 6)
+			p := newPorts(first, first+5)
 			var links []*udpLink
 			for i, tr := range c.tracks {
 				find := p.share
@@ -74,7 +75,7 @@ func TestShare(t *testing.T) {
 					t.Fatal(err)
 				}
 				links = append(links, l)
-				if got := (l.pair.port - 31300) / 2; got != tr.want {
+				if got := (l.pair.port - first) / 2; got != tr.want {
 					t.Errorf("track %d is on pair %d, want %d", i, got, tr.want)
 				}
 			}
@@ -91,7 +92,8 @@ func TestShare(t *testing.T) {
 // TestCrowd: a pair with many tracks is left alone as long as half of the range
 // is free.
 func TestCrowd(t *testing.T) {
-	p := newPorts(31310, 31317)
+	first := freeRange(t, 8)
+	p := newPorts(first, first+7)
 	onPair := map[int]int{}
 	var links []*udpLink
 	for i := range 3 * crowd {
@@ -102,7 +104,7 @@ func TestCrowd(t *testing.T) {
 		links = append(links, l)
 		onPair[l.pair.port]++
 	}
-	if len(onPair) != 2 || onPair[31310] != 3*crowd/2 {
+	if len(onPair) != 2 || onPair[first] != 3*crowd/2 {
 		t.Errorf("tracks by pair: %v", onPair)
 	}
 	for _, l := range links {
@@ -138,7 +140,8 @@ func sender(t *testing.T, ip string, p *portPair) func(i int, text string) {
 // TestSharedPair: each track of a pair is given the packets of its own peer,
 // while others join and leave.
 func TestSharedPair(t *testing.T) {
-	ports := newPorts(31320, 31321)
+	first := freeRange(t, 2)
+	ports := newPorts(first, first+1)
 	var links [2]*udpLink
 	var got [2]chan heard
 	var send [2]func(int, string)
@@ -212,7 +215,8 @@ func TestSharedPair(t *testing.T) {
 // TestShareRace: tracks come and go on all sides, and none is given a packet
 // after its end.
 func TestShareRace(t *testing.T) {
-	ports := newPorts(31330, 31333)
+	first := freeRange(t, 4)
+	ports := newPorts(first, first+3)
 	var running sync.WaitGroup
 	for i := range 8 {
 		running.Go(func() {
@@ -263,7 +267,7 @@ func (f *fixture) playUDP(t testing.TB, ip, path string) (*rawClient, [2]*udpPee
 // TestPlayersShare: players of several addresses play by the same ports, from
 // behind NATs too, and go on when others leave.
 func TestPlayersShare(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = "31212-31219" })
+	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = rangeOf(freeRange(t, 8), 8) })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
 	first, peers := f.playUDP(t, "127.0.0.2", "live/test")
@@ -337,7 +341,8 @@ func TestManyPlayers(t *testing.T) {
 // the ports of their SETUP, and what comes from others is for nobody, though it
 // were the first.
 func TestSharedByPort(t *testing.T) {
-	ports := newPorts(31340, 31341)
+	lowest := freeRange(t, 2)
+	ports := newPorts(lowest, lowest+1)
 	type peer struct {
 		link *udpLink
 		conn [2]*net.UDPConn

@@ -50,7 +50,7 @@ func setupUDP(c *rawClient, url, mode string) *udpPeer {
 		c.t.Fatalf("Transport: %q", res.Header.Get(wire.HeaderTransport))
 	}
 	s := list[0].ServerPort
-	if s.RTP < 31200 || s.RTCP > 31299 || s.RTP%2 != 0 || s.RTCP != s.RTP+1 {
+	if s.RTP%2 != 0 || s.RTCP != s.RTP+1 {
 		c.t.Errorf("server_port %v", s)
 	}
 	for i, n := range []int{s.RTP, s.RTCP} {
@@ -108,7 +108,11 @@ func TestUDP(t *testing.T) {
 		out[i] = setupUDP(c, fmt.Sprintf("%s/trackID=%d", f.url("live/test"), i), "play")
 	}
 	info := wire.ParseRTPInfo(c.do(wire.OK, wire.Play, f.url("live/test"), nil).Header.Get(wire.HeaderRTPInfo))
+	ports := f.server.udp()
 	for i, p := range out {
+		if s := p.server; s[0].Port < ports.first || s[1].Port > ports.last {
+			t.Errorf("track %d: ports %v, not from %d to %d", i, s, ports.first, ports.last)
+		}
 		next := info[i].Seq
 		for range 30 {
 			got := p.packet(t)
@@ -201,7 +205,7 @@ func TestForeignPackets(t *testing.T) {
 // TestPortsUsedUp: the one who finds no ports is told so, and the ports come
 // back.
 func TestPortsUsedUp(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = "31201-31206" })
+	f := startService(t, auth.Config{}, func(c *Config) { c.UDPPorts = rangeOf(freeRange(t, 8)+1, 6) }) // two whole pairs
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
 	first, _ := f.publishUDP(t, "live/other")
@@ -221,7 +225,7 @@ func TestPortsUsedUp(t *testing.T) {
 // reports meanwhile is not, nor one behind a NAT whose reports can't be told from
 // those of others, and that sends requests.
 func TestDeadUDPPlayer(t *testing.T) {
-	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout, c.UDPPorts = 3*time.Second, "31290-31291" })
+	f := startService(t, auth.Config{}, func(c *Config) { c.SessionTimeout, c.UDPPorts = 3*time.Second, rangeOf(freeRange(t, 2), 2) })
 	pub := f.publishHub(t, "live/test", testTracks().Media()...)
 	live(t, pub)
 	url := f.url("live/test")
