@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -47,7 +48,7 @@ func startWith(t *testing.T, args []string, env ...string) *gateway {
 	if bin == "" {
 		t.Fatal("SLUICE_BIN is not set; run `make e2e`")
 	}
-	p := freePorts(t, 8)
+	p, media := freePorts(t, 8), freeRange(t, 100)
 	g := &gateway{
 		t: t, log: &logBuffer{}, ended: make(chan error, 1), http: p[0], https: p[1], rtmp: p[2], rtmps: p[3], api: p[4], webrtc: p[5],
 		rtsp: p[6], rtsps: p[7],
@@ -56,7 +57,7 @@ func startWith(t *testing.T, args []string, env ...string) *gateway {
 	g.cmd.Env = append(environ(),
 		"SLUICE_HTTP_LISTEN="+g.http, "SLUICE_HTTP_LISTEN_TLS="+g.https,
 		"SLUICE_RTMP_LISTEN="+g.rtmp, "SLUICE_RTMP_LISTEN_TLS="+g.rtmps,
-		"SLUICE_RTSP_LISTEN="+g.rtsp, "SLUICE_RTSP_LISTEN_TLS="+g.rtsps,
+		"SLUICE_RTSP_LISTEN="+g.rtsp, "SLUICE_RTSP_LISTEN_TLS="+g.rtsps, fmt.Sprintf("SLUICE_RTSP_UDP_PORTS=%d-%d", media, media+99),
 		"SLUICE_API_LISTEN="+g.api, "SLUICE_WEBRTC_LISTEN_UDP="+g.webrtc, "SLUICE_WEBRTC_LISTEN_TCP="+g.webrtc,
 		"SLUICE_LOG_LEVEL=debug")
 	for _, e := range env {
@@ -174,17 +175,48 @@ func (g *gateway) live(name string, tracks int) {
 	})
 }
 
+// freePorts returns n addresses of loopback whose ports are free, for TCP and
+// for UDP.
 func freePorts(t *testing.T, n int) (addrs []string) {
 	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for len(addrs) < n {
+		addr := fmt.Sprintf("127.0.0.1:%d", freeRange(t, 1))
+		if !slices.Contains(addrs, addr) {
+			addrs = append(addrs, addr)
 		}
-		defer l.Close()
-		addrs = append(addrs, l.Addr().String())
 	}
 	return addrs
+}
+
+// freeRange returns the first, which is even, of n ports in a row that are free.
+// They are none of those that the system gives out, which any socket may get
+// before they are taken.
+func freeRange(t *testing.T, n int) int {
+	t.Helper()
+	for range 1000 {
+		if first := 11000 + 2*rand.IntN(10500); isFree(first, n) {
+			return first
+		}
+	}
+	t.Fatalf("no %d ports in a row are free", n)
+	return 0
+}
+
+func isFree(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return false
+		}
+		l.Close()
+		p, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			return false
+		}
+		p.Close()
+	}
+	return true
 }
 
 // logBuffer keeps the end of what a process says.

@@ -29,7 +29,7 @@ var rtmpPlayer = players[0]
 // with what the other asks for, and pushes all of them back: what is played at
 // the end are the very pictures and packets of sound that were published.
 func TestRelays(t *testing.T) {
-	far := start(t, "AUTH_PUBLISH_TOKENS=[pub]", "AUTH_PLAY_TOKENS=[eyes]", "RTSP_UDP_PORTS=33000-33099")
+	far := start(t, "AUTH_PUBLISH_TOKENS=[pub]", "AUTH_PLAY_TOKENS=[eyes]")
 	pulls := map[string]string{
 		"tcp":  fmt.Sprintf(`url: "rtsp://me:eyes@%s/live/src"`, far.rtsp),
 		"udp":  fmt.Sprintf(`url: "rtsp://me:eyes@%s/live/src", transport: udp`, far.rtsp),
@@ -45,8 +45,7 @@ func TestRelays(t *testing.T) {
 		"RELAY_PULL=["+strings.Join(list, ", ")+"]",
 		fmt.Sprintf(`RELAY_PUSH=[{stream: near/t*, url: "rtsp://me:pub@%s/back/{stream}"}, {stream: near/udp, url: "rtsp://me:pub@%s/back/{stream}", transport: udp}, `+
 			`{stream: near/auto, url: "rtsps://me:pub@%s/back/{stream}", transport: auto, insecure: true}, {stream: near/rtmp, url: "rtmp://%s/back/{stream}?token=pub"}]`,
-			far.rtsp, far.rtsp, far.rtsps, far.rtmp),
-		"RTSP_UDP_PORTS=33100-33199")
+			far.rtsp, far.rtsp, far.rtsps, far.rtmp))
 	file := bframes.make(t, "20")
 	push(t, file, "rtmp://"+far.rtmp+"/live/src?token=pub")
 	records := map[string]*recording{}
@@ -143,7 +142,7 @@ func TestRelayOnDemand(t *testing.T) {
 // TestRelayedPublisherCrash: the publisher of a stream that is pulled crashes
 // and comes back. Whoever watches the relay stays, and sees nothing torn.
 func TestRelayedPublisherCrash(t *testing.T) {
-	far := start(t, "RTSP_UDP_PORTS=33200-33299")
+	far := start(t)
 	near := start(t, fmt.Sprintf(`RELAY_PULL=[{stream: near/tcp, url: "rtsp://%s/live/src"}, {stream: near/udp, url: "rtsp://%s/live/src", transport: udp}]`, far.rtsp, far.rtsp))
 	file := zerolatency.make(t, "12")
 	records := map[string]*recording{"tcp": nil, "udp": nil}
