@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -89,7 +90,8 @@ func TestServe(t *testing.T) {
 			"rtsp: {listen: '127.0.0.1:0', listen_tls: ''}\n" +
 			"webrtc: {listen_udp: '127.0.0.1:0', listen_tcp: ''}\n" +
 			"api: {listen: ''}\n" + more
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		// All at once: half a file is another configuration.
+		if err := errors.Join(os.WriteFile(file+".new", []byte(text), 0o600), os.Rename(file+".new", file)); err != nil {
 			t.Fatal(err)
 		}
 	}

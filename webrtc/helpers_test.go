@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long tests wait for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // testLog logs to the test's log while the test runs.
 func testLog(t testing.TB) *slog.Logger {

@@ -222,10 +222,11 @@ func TestCodecChange(t *testing.T) {
 // TestDeadClients: a client that vanishes is gone soon, and one that never
 // connects says what was tried.
 func TestDeadClients(t *testing.T) {
-	h, s := newTestService(t, func(c *Config) { c.PeerTimeout, c.ConnectTimeout = 2*time.Second, 2*time.Second })
+	h, s := newTestService(t, nil)
+	_, hasty := newTestService(t, func(c *Config) { c.ConnectTimeout = time.Second })
 	src := newSource(t, h, "live/a", 30, 2000)
 	src.cached(3)
-	never, _, err := s.Play(t.Context(), signaling.Offer{Stream: "live/a", SDP: clientOffers(t, "*")["whip-obs-30.1.sdp"]})
+	never, _, err := hasty.Play(t.Context(), signaling.Offer{Stream: "live/a", SDP: clientOffers(t, "*")["whip-obs-30.1.sdp"]})
 	if err != nil {
 		t.Fatal(err)
 	}

