@@ -22,6 +22,8 @@ const (
 	overlap = time.Second
 	// silence is how long pictures may stay away before a take begins with sound.
 	silence = 10 * time.Second
+	// announced is how long pictures are waited for of which there were none yet.
+	announced = 3 * time.Second
 	// firstRetry and lastRetry bound the wait for room on the disk.
 	firstRetry = 5 * time.Second
 	lastRetry  = 2 * time.Minute
@@ -240,12 +242,21 @@ func (j *job) packet(p *media.Packet, ts media.Tracks) {
 	}
 }
 
-// starts reports whether a take can begin at the packet.
+// starts reports whether a take can begin at the packet. Sound waits for pictures
+// that are there, and for those that the publisher has said will come: a take of the
+// sound before them would end with the first.
 func (j *job) starts(p *media.Packet, ts media.Tracks) bool {
-	if p.Kind() == media.Video {
+	switch {
+	case p.Kind() == media.Video:
 		return p.Key
+	case p.Kind() != media.Audio:
+		return false
+	case ts.Video != nil:
+		return p.DTS-j.lastVideo > silence
+	case j.cur == nil && j.viewer.Stream().Awaits(media.Video):
+		return p.DTS-j.lastVideo > announced
 	}
-	return p.Kind() == media.Audio && (ts.Video == nil || p.DTS-j.lastVideo > silence)
+	return true
 }
 
 // fits reports whether the tracks in force can all go into the current take.

@@ -250,6 +250,41 @@ func TestARecordBySoundAlone(t *testing.T) {
 	})
 }
 
+// TestPicturesThatComeLate: where pictures are expected, the record begins with
+// them, and without them where they stay away.
+func TestPicturesThatComeLate(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		after  time.Duration // the first picture
+		tracks int
+		gone   time.Duration // of the sound that comes before
+	}{{"late", 2 * time.Second, 2, 2 * time.Second}, {"never", time.Hour, 1, announced}} {
+		t.Run(c.name, func(t *testing.T) {
+			const length = 10 * time.Second
+			run(t, rules(FLV), nil, func(t *testing.T, b *bench) {
+				p := b.publish("live/a")
+				p.Expect(media.Video, media.Audio)
+				var list []*media.Packet
+				for _, q := range made(0, length, h264Track, aacTrack) {
+					if q.Kind() == media.Audio || q.DTS >= c.after {
+						list = append(list, q)
+					}
+				}
+				b.play(p, list)
+				p.Close(nil)
+				time.Sleep(time.Minute)
+				got := b.files(FLV)
+				if len(got) != 1 || len(got[0].Tracks) != c.tracks {
+					t.Fatalf("%+v", got)
+				}
+				if d := length.Seconds() - c.gone.Seconds() - got[0].Duration; d < -0.1 || d > 0.7 /* which the first sound of a stream takes */ {
+					t.Errorf("%v s are recorded", got[0].Duration)
+				}
+			})
+		})
+	}
+}
+
 func TestRequests(t *testing.T) {
 	run(t, DefaultConfig(), nil, func(t *testing.T, b *bench) {
 		for _, o := range []Order{
