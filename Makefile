@@ -63,8 +63,9 @@ fuzz: opus ## run every fuzz target for FUZZTIME (5m)
 	@tools/fuzz $(FUZZTIME)
 
 .PHONY: soak
-soak: build ## 30 minutes of publishers and viewers that come and go; SOAK sets the time
-	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -v -timeout 60m -run TestSoak ./...
+soak: opus ## 30 minutes of everybody that comes and goes, with the race detector; SOAK sets the time
+	$(GO) build -race -tags '$(TAGS)' -o bin/sluice-race .
+	cd test/e2e && SLUICE_BIN=$(CURDIR)/bin/sluice-race SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -v -timeout 12h -run TestSoak ./...
 
 .PHONY: matrix
 matrix: build ## every input to every output, measured; writes docs/matrix.md

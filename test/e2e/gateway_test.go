@@ -223,10 +223,14 @@ func isFree(first, n int) bool {
 type logBuffer struct {
 	mu    sync.Mutex
 	buf   bytes.Buffer
-	lines int // all that were said
+	lines int      // all that were said
+	alarm []string // lines of errors, races and panics, the first of them
 }
 
-const maxLog = 256 << 10
+const (
+	maxLog   = 256 << 10
+	maxAlarm = 20
+)
 
 func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
@@ -235,7 +239,19 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 		b.buf.Next(b.buf.Len() - maxLog/2)
 	}
 	b.lines += bytes.Count(p, []byte("\n"))
+	for line := range bytes.Lines(p) {
+		if len(b.alarm) < maxAlarm && (bytes.Contains(line, []byte("level=ERROR")) || bytes.Contains(line, []byte("DATA RACE")) || bytes.HasPrefix(line, []byte("panic"))) {
+			b.alarm = append(b.alarm, string(line))
+		}
+	}
 	return b.buf.Write(p)
+}
+
+// alarming returns the lines that no server should say.
+func (b *logBuffer) alarming() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.alarm)
 }
 
 func (b *logBuffer) String() string {

@@ -16,19 +16,20 @@ import (
 // usage is what the server holds.
 type usage struct {
 	goroutines, descriptors int
+	ports                   int   // of UDP
 	resident, heap          int64 // bytes
 }
 
 func (u usage) String() string {
-	return fmt.Sprintf("%d goroutines, %d descriptors, %.1f MB resident, %.1f MB heap",
-		u.goroutines, u.descriptors, float64(u.resident)/1e6, float64(u.heap)/1e6)
+	return fmt.Sprintf("%d goroutines, %d descriptors, %d UDP ports, %.1f MB resident, %.1f MB heap",
+		u.goroutines, u.descriptors, u.ports, float64(u.resident)/1e6, float64(u.heap)/1e6)
 }
 
 // within reports whether u is base again, but for a little: connections of
 // this test itself, what the logs of streams hold by now, and memory that the
 // runtime gives back late.
 func (u usage) within(base usage) bool {
-	return u.goroutines <= base.goroutines+4 && u.descriptors <= base.descriptors+4 &&
+	return u.goroutines <= base.goroutines+4 && u.descriptors <= base.descriptors+4 && u.ports <= base.ports &&
 		u.heap <= base.heap+8<<20 && u.resident <= base.resident+base.resident/4+24<<20
 }
 
@@ -45,12 +46,41 @@ func (g *gateway) usage() usage {
 		g.t.Fatal(err)
 	}
 	u.descriptors = len(fds)
+	u.ports = udpPorts(g.t, proc)
 	status, err := os.ReadFile(proc + "status")
 	if err != nil {
 		g.t.Fatal(err)
 	}
 	u.resident = number(g.t, status, `VmRSS:\s+(\d+) kB`) << 10
 	return u
+}
+
+// udpPorts counts the UDP sockets of a process.
+func udpPorts(t *testing.T, proc string) (n int) {
+	t.Helper()
+	const inode = 9 // the field of the table
+	all := map[string]bool{}
+	for _, table := range []string{"net/udp", "net/udp6"} {
+		b, err := os.ReadFile(proc + table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			if f := strings.Fields(line); len(f) > inode {
+				all["socket:["+f[inode]+"]"] = true
+			}
+		}
+	}
+	fds, err := os.ReadDir(proc + "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range fds {
+		if target, err := os.Readlink(proc + "fd/" + fd.Name()); err == nil && all[target] { // it may be closed by now
+			n++
+		}
+	}
+	return n
 }
 
 // settled waits until the server holds no more than at the beginning.

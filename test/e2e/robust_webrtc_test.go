@@ -128,6 +128,8 @@ type pionViewer struct {
 type pionTrack struct {
 	packets, pictures int
 	highest           int64 // sequence number, unwrapped
+	time              uint32
+	back              int // how often the time of a later packet is an earlier one
 	first             int64
 	last              time.Time
 	gap               time.Duration // the longest silence
@@ -167,7 +169,7 @@ func (v *pionViewer) read(t *webrtc.TrackRemote) {
 		v.mu.Lock()
 		s := v.tracks[t.Kind().String()]
 		if s == nil {
-			s = &pionTrack{first: int64(p.SequenceNumber), highest: int64(p.SequenceNumber), last: now}
+			s = &pionTrack{first: int64(p.SequenceNumber), highest: int64(p.SequenceNumber), time: p.Timestamp, last: now}
 			v.tracks[t.Kind().String()] = s
 		}
 		seq := s.highest + int64(int16(p.SequenceNumber-uint16(s.highest)))
@@ -175,6 +177,12 @@ func (v *pionViewer) read(t *webrtc.TrackRemote) {
 			seen[seq] = true
 			delete(seen, seq-4096)
 			s.packets++
+			if seq > s.highest {
+				if int32(p.Timestamp-s.time) < 0 {
+					s.back++
+				}
+				s.time = p.Timestamp
+			}
 			s.first, s.highest = min(s.first, seq), max(s.highest, seq)
 			if p.Marker {
 				s.pictures++
