@@ -41,6 +41,7 @@ const (
 	PCMU               // ITU-T G.711 mu-law
 	G722               // ITU-T G.722, 16 kHz sound on an 8 kHz RTP clock
 	MP3                // ISO/IEC 11172-3 and 13818-3 layer III
+	MP2                // the same, layer II
 	AC3                // ETSI TS 102 366
 	EAC3               // ETSI TS 102 366 annex E
 	FLAC               // RFC 9639
@@ -64,6 +65,7 @@ var codecs = [...]struct {
 	PCMU:         {"PCMU", Audio},
 	G722:         {"G722", Audio},
 	MP3:          {"MP3", Audio},
+	MP2:          {"MP2", Audio},
 	AC3:          {"AC-3", Audio},
 	EAC3:         {"E-AC-3", Audio},
 	FLAC:         {"FLAC", Audio},

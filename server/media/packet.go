@@ -31,7 +31,7 @@ type Packet struct {
 	//   VP8, VP9    one frame (VP9: one superframe)
 	//   AAC         one raw_data_block, no ADTS
 	//   Opus        one Opus packet
-	//   MP3, AC3, EAC3, FLAC  one frame
+	//   MP3, MP2, AC3, EAC3, FLAC  one frame
 	//   PCMA, PCMU, G722, L16  any number of samples
 	//   Script      AMF0 name and value
 	Payload []byte

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"sluice/protocols/codec/g711"
-	"sluice/protocols/codec/mp3"
+	"sluice/protocols/codec/mpa"
 	"sluice/server/media"
 )
 
@@ -84,9 +84,9 @@ func (d *Demuxer) sound(codec media.Codec, at time.Duration, channels int, paylo
 		}
 	case media.MP3:
 		// A frame whose header can't be read belongs to the track in force.
-		h, err := mp3.ParseHeader(payload)
-		if err == nil && (!a.is(codec) || a.track.SampleRate != h.SampleRate || a.track.Channels != h.Channels) {
-			track = a.use(&media.Track{Codec: codec, SampleRate: h.SampleRate, Channels: h.Channels})
+		h, err := mpa.ParseHeader(payload)
+		if err == nil && h.Codec() == codec && !h.Of(a.track) {
+			track = a.use(h.Track())
 		}
 	case media.Opus, media.AC3, media.EAC3:
 		if !a.is(codec) {

@@ -5,7 +5,7 @@ import (
 
 	"sluice/protocols/codec/aac"
 	"sluice/protocols/codec/ac3"
-	"sluice/protocols/codec/mp3"
+	"sluice/protocols/codec/mpa"
 	"sluice/protocols/codec/opus"
 	"sluice/server/media"
 )
@@ -131,7 +131,7 @@ func frame(p *media.Packet) time.Duration {
 			return d
 		}
 	case media.MP3:
-		if h, err := mp3.ParseHeader(p.Payload); err == nil {
+		if h, err := mpa.ParseHeader(p.Payload); err == nil {
 			return media.FromClock(int64(h.Samples), h.SampleRate)
 		}
 	case media.AC3, media.EAC3:

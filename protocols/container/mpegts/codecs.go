@@ -39,6 +39,7 @@ var forms = [...]struct {
 	{media.Opus, typePrivate, idPrivate1},
 	{media.AC3, typeAC3, idPrivate1},
 	{media.EAC3, typeEAC3, idPrivate1},
+	{media.MP2, typeMPEG1Audio, idAudio},
 }
 
 // firstPID is the PID of the first codec of forms.
@@ -82,7 +83,7 @@ const lowRate = 32000
 
 // streamType returns the type by which a PMT names the track's codec.
 func streamType(t *media.Track) byte {
-	if t.Codec == media.MP3 && t.SampleRate > 0 && t.SampleRate < lowRate {
+	if (t.Codec == media.MP3 || t.Codec == media.MP2) && t.SampleRate > 0 && t.SampleRate < lowRate {
 		return typeMPEG2Audio
 	}
 	return forms[place(t.Codec)].kind
@@ -95,20 +96,27 @@ const otherVersion = 31
 // from the codecs, so that a player which goes from one Muxer's stream to another's
 // does not take a new map for the old one.
 func versionOf(ts media.Tracks) uint8 {
-	const kinds = 8 // of sound
+	const kinds = 10 // of sound, with none
 	version := 0
 	if ts.Video != nil {
 		version = (1 + place(ts.Video.Codec)) * kinds
 	}
-	t := ts.Audio
-	if t == nil {
-		return uint8(version) //nolint:gosec // at most 23
+	if ts.Audio != nil {
+		version += soundKind(ts.Audio)
 	}
-	switch version += place(t.Codec) - place(media.AAC) + 1; {
+	return uint8(version) //nolint:gosec // at most 29
+}
+
+// soundKind numbers what a program map says of sound, from 1 on.
+func soundKind(t *media.Track) int {
+	const lowMP3, lowMP2, otherOpus = 7, 8, 9
+	switch {
 	case t.Codec == media.MP3 && streamType(t) == typeMPEG2Audio:
-		version += place(media.EAC3) - place(media.MP3) + 1
+		return lowMP3
+	case t.Codec == media.MP2 && streamType(t) == typeMPEG2Audio:
+		return lowMP2
 	case t.Codec == media.Opus && opusChannels(t) != 2:
-		version += place(media.EAC3) - place(media.Opus) + 2
+		return otherOpus
 	}
-	return uint8(version) //nolint:gosec // at most 23
+	return 1 + place(t.Codec) - place(media.AAC)
 }

@@ -9,7 +9,7 @@ import (
 
 	"sluice/protocols/codec/aac"
 	"sluice/protocols/codec/ac3"
-	"sluice/protocols/codec/mp3"
+	"sluice/protocols/codec/mpa"
 	"sluice/protocols/codec/opus"
 	"sluice/server/media"
 )
@@ -61,7 +61,7 @@ func newSounds(d *Demuxer, c media.Codec, st stream) *sounds {
 	case c == media.AAC:
 		s.parser = &adtsParser{}
 	case c == media.MP3:
-		s.parser = mp3Parser{}
+		s.parser = mpaParser{}
 	case c == media.Opus:
 		s.parser = newOpusParser(st.descriptors)
 	default:
@@ -243,24 +243,27 @@ func (a *adtsParser) track(f frame, present *media.Track) (*media.Track, error) 
 	return t, err
 }
 
-// mp3Parser reads MPEG audio layer III.
-type mp3Parser struct{}
+// mpaParser reads MPEG audio. Its layer is told by the frames only.
+type mpaParser struct{}
 
-func (mp3Parser) sync(b []byte) int { return nextSync(b, 0xff) }
+func (mpaParser) sync(b []byte) int { return nextSync(b, 0xff) }
 
-func (mp3Parser) parse(b []byte) (frame, error) {
-	h, err := mp3.ParseHeader(b)
+func (mpaParser) parse(b []byte) (frame, error) {
+	h, err := mpa.ParseHeader(b)
 	if err != nil {
 		return frame{}, err
 	}
 	if b, err = whole(b, h.Size); err != nil {
 		return frame{}, err
 	}
-	return frame{size: h.Size, data: b, samples: h.Samples, rate: h.SampleRate}, nil
+	return frame{size: h.Size, data: b, samples: h.Samples, rate: h.SampleRate, head: h}, nil
 }
 
-func (mp3Parser) track(f frame, present *media.Track) (*media.Track, error) {
-	return sameOr(present)(mp3.Track(f.data))
+func (mpaParser) track(f frame, present *media.Track) (*media.Track, error) {
+	if h, _ := f.head.(mpa.Header); !h.Of(present) {
+		return h.Track(), nil
+	}
+	return present, nil
 }
 
 // sameOr keeps the present track where the new one says the same.

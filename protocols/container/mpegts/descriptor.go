@@ -41,7 +41,7 @@ func descriptors(loop []byte) iter.Seq2[byte, []byte] {
 }
 
 // codecOf returns the codec of an elementary stream, CodecUnknown when it is
-// not one that is carried.
+// not one that is carried. MPEG audio of any layer counts as MP3: its frames tell.
 func codecOf(s stream) media.Codec {
 	switch s.kind {
 	case typeH264:

@@ -6,7 +6,7 @@
 // anywhere, and gives tracks and packets; after a loss it gives no picture up to
 // the next key frame, so that what it gives can be decoded.
 //
-// H264, H265, AAC (ADTS, and LATM where it is read), MP3, Opus, AC-3 and E-AC-3
+// H264, H265, AAC (ADTS, and LATM where it is read), MP3, MP2, Opus, AC-3 and E-AC-3
 // are carried. AV1 is left out: ffmpeg, mpegts.js and hls.js do not read it in a
 // transport stream. Script data has no place in one.
 //

@@ -51,6 +51,7 @@ var sources = []source{
 	{"AAC 5.1", []string{"-vn", "-c:a", "aac", "-ac", "6"}, "mpegts", []string{"aac"}},
 	{"AAC 7.1, several frames a packet", []string{"-vn", "-c:a", "aac", "-ac", "8", "-pes_payload_size", "16000"}, "mpegts", []string{"aac"}},
 	{"MP3", []string{"-vn", "-c:a", "libmp3lame"}, "mpegts", []string{"mp3"}},
+	{"MP2", []string{"-vn", "-c:a", "mp2"}, "mpegts", []string{"mp2"}},
 	{"low-rate MP3", []string{"-vn", "-c:a", "libmp3lame", "-ar", "22050"}, "mpegts", []string{"mp3"}},
 	{"Opus mono", []string{"-vn", "-c:a", "libopus", "-ar", "48000", "-ac", "1", "-frame_duration", "60"}, "mpegts", []string{"opus"}},
 	{"Opus 5.1", []string{"-vn", "-c:a", "libopus", "-ar", "48000", "-ac", "6", "-b:a", "320k"}, "mpegts", []string{"opus"}},

@@ -40,6 +40,7 @@ var (
 	h265Track = &media.Track{Codec: media.H265, Config: unhex(hvcC), Width: 322, Height: 242}
 	aacTrack  = &media.Track{Codec: media.AAC, Config: unhex("1190"), SampleRate: 48000, Channels: 2}
 	mp3Track  = &media.Track{Codec: media.MP3, SampleRate: 44100, Channels: 2}
+	mp2Track  = &media.Track{Codec: media.MP2, SampleRate: 48000, Channels: 2}
 	opusTrack = &media.Track{Codec: media.Opus, Config: opus.NewHead(2).Append(nil), SampleRate: 48000, Channels: 2}
 	ac3Track  = &media.Track{Codec: media.AC3, SampleRate: 48000, Channels: 2}
 	eac3Track = &media.Track{Codec: media.EAC3, SampleRate: 48000, Channels: 2}
@@ -75,6 +76,8 @@ func soundFrame(c media.Codec, n int) []byte {
 	switch c {
 	case media.MP3:
 		return pad("fffb9064", 417)
+	case media.MP2:
+		return pad("fffda404", 576)
 	case media.AC3:
 		return pad("0b77 0000 14 40 43 e1", 768)
 	case media.EAC3:
@@ -91,6 +94,8 @@ func frameTime(c media.Codec) time.Duration {
 	switch c {
 	case media.MP3:
 		return 1152 * time.Second / 44100
+	case media.MP2:
+		return 24 * ms
 	case media.Opus:
 		return 20 * ms
 	case media.AC3, media.EAC3:

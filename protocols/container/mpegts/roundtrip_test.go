@@ -18,6 +18,7 @@ var pairs = []struct {
 	{"H264 and AAC", h264Track, aacTrack},
 	{"H265 and Opus", h265Track, opusTrack},
 	{"H264 and MP3", h264Track, mp3Track},
+	{"H265 and MP2", h265Track, mp2Track},
 	{"H265 and AC-3", h265Track, ac3Track},
 	{"H264", h264Track, nil},
 	{"AAC", nil, aacTrack},

@@ -67,14 +67,15 @@ func StaticFormat(payloadType uint8) (Format, bool) {
 	case 11:
 		return Format{Name: "L16", Clock: 44100}, true
 	case 14:
-		return Format{Name: "MPA", Clock: 90000}, true
+		return Format{Name: nameMPA, Clock: 90000}, true
 	default:
 		return Format{}, false
 	}
 }
 
 // Codec returns the codec of the format, CodecUnknown for one that has no
-// Depacketizer.
+// Depacketizer. MPA, MPEG audio of any layer, counts as MP3 until its frames
+// tell.
 func (f Format) Codec() media.Codec {
 	switch strings.ToUpper(f.Name) {
 	case "H264":
@@ -99,14 +100,17 @@ func (f Format) Codec() media.Codec {
 		return media.G722
 	case "L16":
 		return media.L16
-	case "MPA":
+	case nameMPA:
 		return media.MP3
 	default:
 		return media.CodecUnknown
 	}
 }
 
-const nameLATM = "MP4A-LATM"
+const (
+	nameLATM = "MP4A-LATM"
+	nameMPA  = "MPA"
+)
 
 // FormatOf returns the format in which a Packetizer of this package sends the
 // track, as an SDP describes it.
@@ -140,8 +144,8 @@ func FormatOf(t *media.Track) (Format, error) {
 		}
 	case media.PCMA, media.PCMU, media.L16:
 		f.Channels = t.Channels
-	case media.MP3:
-		f.Name = "MPA"
+	case media.MP3, media.MP2:
+		f.Name = nameMPA
 	}
 	return f, err
 }

@@ -47,7 +47,7 @@ func NewDepacketizer(f Format, cfg DepacketizerConfig) (Depacketizer, error) {
 	case media.L16:
 		return &soundDepacketizer{track: &media.Track{Codec: codec, SampleRate: f.Clock, Channels: channels}, check: checkSamples(2 * channels)}, nil
 	case media.MP3:
-		return &mp3Depacketizer{}, nil
+		return &mpaDepacketizer{}, nil
 	default:
 		return nil, fmt.Errorf("%w: %s", ErrCodec, f.Name)
 	}

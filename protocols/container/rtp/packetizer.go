@@ -103,19 +103,19 @@ func NewPacketizer(c media.Codec, cfg PacketizerConfig) (Packetizer, error) {
 		return samplePacketizer{size: size, bytes: 1}, nil
 	case media.L16:
 		return samplePacketizer{size: size, bytes: 2}, nil
-	case media.MP3:
-		return mp3Packetizer{size: size}, nil
+	case media.MP3, media.MP2:
+		return mpaPacketizer{size: size}, nil
 	default:
 		return nil, fmt.Errorf("%w: %v", ErrCodec, c)
 	}
 }
 
 // ClockRate returns the rate in Hz of the RTP clock of a track: 90000 for
-// pictures and MP3, the format's own for sound. It is 0 for a codec without a
+// pictures and MPEG audio, the format's own for sound. It is 0 for a codec without a
 // payload format here, and for sound whose sample rate is not known.
 func ClockRate(t *media.Track) int {
 	switch t.Codec {
-	case media.H264, media.H265, media.AV1, media.VP8, media.VP9, media.MP3:
+	case media.H264, media.H265, media.AV1, media.VP8, media.VP9, media.MP3, media.MP2:
 		return 90000
 	case media.Opus:
 		return 48000 // whatever the coded bandwidth, RFC 7587 4.1

@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"sluice/protocols/codec/mp3"
+	"sluice/protocols/codec/mpa"
 	"sluice/protocols/codec/opus"
 	"sluice/server/media"
 )
@@ -57,9 +57,9 @@ func checkOpus(payload []byte) error {
 	return nil
 }
 
-// mp3Depacketizer takes MP3 (RFC 2250 3.5): packets of whole frames, or
+// mpaDepacketizer takes MPEG audio (RFC 2250 3.5): packets of whole frames, or
 // fragments of one.
-type mp3Depacketizer struct {
+type mpaDepacketizer struct {
 	track *media.Track
 	lost  bool
 
@@ -69,18 +69,18 @@ type mp3Depacketizer struct {
 }
 
 // Append implements Depacketizer.
-func (d *mp3Depacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, error) {
+func (d *mpaDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, error) {
 	if lost {
 		d.drop()
 	}
 	if len(p.Payload) == 0 {
 		return dst, nil
 	}
-	if len(p.Payload) <= mp3Header {
+	if len(p.Payload) <= mpaHeader {
 		d.drop()
-		return dst, fmt.Errorf("%w: MP3 payload of %d bytes", ErrMalformed, len(p.Payload))
+		return dst, fmt.Errorf("%w: MPEG audio payload of %d bytes", ErrMalformed, len(p.Payload))
 	}
-	offset, data := int(binary.BigEndian.Uint16(p.Payload[2:])), p.Payload[mp3Header:]
+	offset, data := int(binary.BigEndian.Uint16(p.Payload[2:])), p.Payload[mpaHeader:]
 	if d.size > 0 {
 		return d.join(dst, offset, data)
 	}
@@ -92,17 +92,17 @@ func (d *mp3Depacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, error
 }
 
 // Track implements Depacketizer.
-func (d *mp3Depacketizer) Track() *media.Track { return d.track }
+func (d *mpaDepacketizer) Track() *media.Track { return d.track }
 
 // Flush implements Depacketizer.
-func (d *mp3Depacketizer) Flush(dst []Unit) []Unit { return dst }
+func (d *mpaDepacketizer) Flush(dst []Unit) []Unit { return dst }
 
-func (d *mp3Depacketizer) drop() { d.frame, d.size, d.lost = d.frame[:0], 0, true }
+func (d *mpaDepacketizer) drop() { d.frame, d.size, d.lost = d.frame[:0], 0, true }
 
 // split takes the frames of a packet; the last may be a fragment.
-func (d *mp3Depacketizer) split(dst []Unit, timestamp uint32, data []byte) ([]Unit, error) {
+func (d *mpaDepacketizer) split(dst []Unit, timestamp uint32, data []byte) ([]Unit, error) {
 	for len(data) > 0 {
-		h, err := mp3.ParseHeader(data)
+		h, err := mpa.ParseHeader(data)
 		if err != nil {
 			d.drop()
 			return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -119,16 +119,16 @@ func (d *mp3Depacketizer) split(dst []Unit, timestamp uint32, data []byte) ([]Un
 }
 
 // join takes a further fragment.
-func (d *mp3Depacketizer) join(dst []Unit, offset int, data []byte) ([]Unit, error) {
+func (d *mpaDepacketizer) join(dst []Unit, offset int, data []byte) ([]Unit, error) {
 	if offset != len(d.frame) || offset+len(data) > d.size {
 		d.drop()
-		return dst, fmt.Errorf("%w: MP3 fragment at %d", ErrMalformed, offset)
+		return dst, fmt.Errorf("%w: MPEG audio fragment at %d", ErrMalformed, offset)
 	}
 	d.frame = append(d.frame, data...)
 	if len(d.frame) < d.size {
 		return dst, nil
 	}
-	h, err := mp3.ParseHeader(d.frame)
+	h, err := mpa.ParseHeader(d.frame)
 	if err != nil {
 		d.drop()
 		return dst, fmt.Errorf("%w: %w", ErrMalformed, err)
@@ -139,9 +139,9 @@ func (d *mp3Depacketizer) join(dst []Unit, offset int, data []byte) ([]Unit, err
 }
 
 // unit appends one frame, and a new track when the stream has changed.
-func (d *mp3Depacketizer) unit(dst []Unit, timestamp uint32, h mp3.Header, frame []byte) []Unit {
-	if d.track == nil || d.track.SampleRate != h.SampleRate || d.track.Channels != h.Channels {
-		d.track = &media.Track{Codec: media.MP3, SampleRate: h.SampleRate, Channels: h.Channels}
+func (d *mpaDepacketizer) unit(dst []Unit, timestamp uint32, h mpa.Header, frame []byte) []Unit {
+	if !h.Of(d.track) {
+		d.track = h.Track()
 	}
 	dst = append(dst, Unit{Track: d.track, Payload: frame, Timestamp: timestamp, Lost: d.lost})
 	d.lost = false

@@ -80,22 +80,22 @@ func (z aacPacketizer) Append(dst []Payload, p *media.Packet) ([]Payload, error)
 	return dst, nil
 }
 
-// mp3Header is the size of the header before MPEG audio: 16 zero bits and the
+// mpaHeader is the size of the header before MPEG audio: 16 zero bits and the
 // fragment's offset in its frame (RFC 2250 3.5).
-const mp3Header = 4
+const mpaHeader = 4
 
-// mp3Packetizer packs MP3 (RFC 2250 3.5), one frame per packet; too large ones
+// mpaPacketizer packs MPEG audio (RFC 2250 3.5), one frame per packet; too large ones
 // are fragmented.
-type mp3Packetizer struct{ size int }
+type mpaPacketizer struct{ size int }
 
 // Append implements Packetizer.
-func (z mp3Packetizer) Append(dst []Payload, p *media.Packet) ([]Payload, error) {
+func (z mpaPacketizer) Append(dst []Payload, p *media.Packet) ([]Payload, error) {
 	n := len(p.Payload)
 	if n == 0 || n > 0xffff {
-		return dst, fmt.Errorf("%w: MP3 frame of %d bytes", ErrMalformed, n)
+		return dst, fmt.Errorf("%w: MPEG audio frame of %d bytes", ErrMalformed, n)
 	}
-	parts, size := divide(n, z.size-mp3Header)
-	buf := make([]byte, 0, n+parts*mp3Header)
+	parts, size := divide(n, z.size-mpaHeader)
+	buf := make([]byte, 0, n+parts*mpaHeader)
 	for start := 0; start < n; start += size {
 		from := len(buf)
 		buf = binary.BigEndian.AppendUint32(buf, uint32(start))
