@@ -44,6 +44,8 @@ func newDecoder(t *media.Track, log *slog.Logger) (decoder, error) {
 		return &aacDecoder{Decoder: d, log: log}, nil
 	case media.Opus:
 		return newOpusDecoder(t)
+	case media.MP3, media.MP2:
+		return newMPADecoder(t)
 	case media.PCMA, media.PCMU, media.G722, media.L16:
 		return newWaveDecoder(t)
 	default:
@@ -55,6 +57,14 @@ var (
 	mono   = []dec.Speaker{dec.FrontCenter}
 	stereo = []dec.Speaker{dec.FrontLeft, dec.FrontRight}
 )
+
+// layoutOf returns that of one or two channels.
+func layoutOf(channels int) []dec.Speaker {
+	if channels == 1 {
+		return mono
+	}
+	return stereo
+}
 
 type aacDecoder struct {
 	*dec.Decoder
@@ -121,15 +131,9 @@ func newOpusDecoder(t *media.Track) (*opusDecoder, error) {
 	return &opusDecoder{d, channels}, nil
 }
 
-func (o *opusDecoder) rate() int  { return opus.SampleRate }
-func (o *opusDecoder) grain() int { return 120 }
-
-func (o *opusDecoder) layout() []dec.Speaker {
-	if o.channels == 1 {
-		return mono
-	}
-	return stereo
-}
+func (o *opusDecoder) rate() int             { return opus.SampleRate }
+func (o *opusDecoder) grain() int            { return 120 }
+func (o *opusDecoder) layout() []dec.Speaker { return layoutOf(o.channels) }
 
 func (o *opusDecoder) decode(payload []byte, dst []float32) ([]float32, error) {
 	out, err := o.Decode(payload, dst)
@@ -192,15 +196,9 @@ func newWaveDecoder(t *media.Track) (*waveDecoder, error) {
 	return d, nil
 }
 
-func (w *waveDecoder) rate() int  { return w.hertz }
-func (w *waveDecoder) grain() int { return 1 }
-
-func (w *waveDecoder) layout() []dec.Speaker {
-	if w.past.channels == 1 {
-		return mono
-	}
-	return stereo
-}
+func (w *waveDecoder) rate() int             { return w.hertz }
+func (w *waveDecoder) grain() int            { return 1 }
+func (w *waveDecoder) layout() []dec.Speaker { return layoutOf(w.past.channels) }
 
 func (w *waveDecoder) decode(payload []byte, dst []float32) ([]float32, error) {
 	out := w.expand(payload, dst)

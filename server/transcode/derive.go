@@ -16,7 +16,7 @@ var _ hub.Filter = (*Pipeline)(nil)
 // which is logged.
 func Table(cfg Config, log *slog.Logger) []hub.Transcoder {
 	targets := []media.Codec{media.AAC, media.Opus, media.PCMA, media.PCMU}
-	sources := append([]media.Codec{media.G722, media.L16}, targets...)
+	sources := append([]media.Codec{media.G722, media.L16, media.MP3, media.MP2}, targets...)
 	if !opus.Available {
 		log.Warn("no transcoding from and to Opus", "reason", opus.ErrNotBuilt)
 	}

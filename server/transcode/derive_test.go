@@ -18,16 +18,16 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTable(t *testing.T) {
 	table := Table(DefaultConfig(), discard)
-	want := 3*2 + 2*3 // each of three to each other, and two more to each
+	want := 3*2 + 4*3 // each of three to each other, and four more to each
 	if opus.Available {
-		want = 4*3 + 2*4
+		want = 4*3 + 4*4
 	}
 	if len(table) != want {
 		t.Errorf("%d ways, want %d", len(table), want)
 	}
 	for _, way := range table {
-		if _, err := way.New(&media.Track{Codec: media.MP3}); err == nil {
-			t.Errorf("%v to %v takes MP3", way.From, way.To)
+		if _, err := way.New(&media.Track{Codec: media.AC3}); err == nil {
+			t.Errorf("%v to %v takes AC-3", way.From, way.To)
 		}
 	}
 }

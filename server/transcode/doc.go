@@ -1,5 +1,5 @@
 // Package transcode makes sound of one codec into another: AAC, Opus, G.711 and
-// G.722, each to each, and L16 to those.
+// G.722, each to each, and MP3, MP2 and L16 to those.
 //
 // A Pipeline takes packets of one track and gives packets of another. It is a
 // plain state machine: no goroutine, no clock of its own. Table lists the

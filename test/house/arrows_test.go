@@ -128,7 +128,7 @@ func TestTheKitIsForTests(t *testing.T) {
 
 // TestPurePackages keeps I/O, clocks, locks and logs out of the wire code.
 func TestPurePackages(t *testing.T) {
-	pure := []string{"server/media", "server/redact", "protocols/internal/wsframe", "protocols/codec", "protocols/container", "server/transcode/aac", "server/transcode/resample", "protocols/rtsp/wire", "protocols/rtsp/sdp"}
+	pure := []string{"server/media", "server/redact", "protocols/internal/wsframe", "protocols/codec", "protocols/container", "server/transcode/aac", "server/transcode/mpa", "server/transcode/resample", "protocols/rtsp/wire", "protocols/rtsp/sdp"}
 	banned := []string{"net", "net/http", "log", "log/slog", "sync", "sync/atomic", "os"}
 	for _, p := range list(t) {
 		if !within(p.ImportPath, pure...) {
