@@ -17,19 +17,20 @@ import (
 
 // accepts returns the codecs that a form carries to players. Opus in fragmented
 // MP4 is for those that ask: Safari before 17 and many set-top boxes have none,
-// and AAC plays everywhere. In MPEG-TS no browser plays it.
+// and AAC plays everywhere. In MPEG-TS no browser plays it. MP3 goes as it is in
+// MPEG-TS only, as browsers don't take it in MP4, and MP2 nowhere (RFC 8216 3).
 func accepts(ts, opus bool) hub.Codecs {
 	if ts {
 		var set hub.Codecs
 		for _, c := range mpegts.Codecs() {
-			if c != media.Opus {
+			if c != media.Opus && c != media.MP2 {
 				set |= hub.Accept(c)
 			}
 		}
 		return set
 	}
 	set := hub.Accept(media.H264, media.H265, media.AV1, media.VP9,
-		media.AAC, media.MP3, media.AC3, media.EAC3, media.FLAC)
+		media.AAC, media.AC3, media.EAC3, media.FLAC)
 	if opus {
 		set |= hub.Accept(media.Opus)
 	}

@@ -15,8 +15,8 @@ import (
 const holdFor = 100 * time.Millisecond
 
 // accepts returns the codecs that the protocol carries; the hub makes AAC of
-// other sound.
-func accepts() hub.Codecs { return hub.Accept(fmp4.Codecs()...) }
+// other sound, and of MP3, which browsers do not take in MP4.
+func accepts() hub.Codecs { return hub.Accept(fmp4.Codecs()...) &^ hub.Accept(media.MP3) }
 
 func format() hub.Format[hub.Chunk] {
 	return hub.Format[hub.Chunk]{

@@ -1,7 +1,7 @@
 // Package httpts plays streams as MPEG-2 transport streams over HTTP, HTTPS and
 // WebSocket: /app/stream.ts with the schemes http, https, ws and wss.
 //
-// H264, H265, AAC, MP3, AC-3 and E-AC-3 go as they are. Other sound becomes AAC,
+// H264, H265, AAC, MP3, MP2, AC-3 and E-AC-3 go as they are. Other sound becomes AAC,
 // which every player takes; opus=1 in the query says that the player takes Opus,
 // as ffmpeg and VLC do, and players in browsers do not. token is the credential.
 //
