@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,23 +40,28 @@ const checkEvery = time.Second
 
 // Source hands out the certificate.
 type Source struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config
+	log  *slog.Logger
+	cert atomic.Pointer[tls.Certificate]
 
 	mu      sync.Mutex
-	cert    *tls.Certificate
-	stamp   time.Time // modification time of the files in force
+	seen    stamps
+	broken  bool // what was seen last does not load
 	checked time.Time
 }
+
+// stamps are the modification times of the two files.
+type stamps [2]time.Time
 
 // New loads or makes the certificate.
 func New(cfg Config, log *slog.Logger) (*Source, error) {
 	s := &Source{cfg: cfg, log: log}
 	if cfg.Cert == "" {
 		cert, err := selfSigned(time.Now())
-		s.cert = cert
+		s.cert.Store(cert)
 		return s, err
 	}
+	s.seen = s.stamps() // before they are read, so that no change is missed
 	if err := s.load(); err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
@@ -72,41 +78,66 @@ func (s *Source) TLS() *tls.Config {
 	}
 }
 
+// current returns the certificate in force, after a look at the files where one
+// is due.
 func (s *Source) current() *tls.Certificate {
+	if s.due() {
+		s.look()
+	}
+	return s.cert.Load()
+}
+
+// due reports whether it is the caller's turn to look at the files.
+func (s *Source) due() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cfg.Cert == "" || time.Since(s.checked) < checkEvery {
-		return s.cert
+		return false
 	}
 	s.checked = time.Now()
-	if s.newest().After(s.stamp) {
-		if err := s.load(); err != nil {
-			s.log.Warn("tls: the changed files do not load, the old certificate stays", "error", err)
-		} else {
-			s.log.Info("tls: certificate reloaded", "file", s.cfg.Cert)
-		}
+	return true
+}
+
+// look loads the files if they are others than those seen last, older ones
+// included: a file may come from elsewhere with its time. What does not load is
+// tried again, and the log has it once.
+func (s *Source) look() {
+	now := s.stamps()
+	s.mu.Lock()
+	changed, again := now != s.seen, s.broken
+	s.seen = now
+	s.mu.Unlock()
+	if !changed && !again {
+		return
 	}
-	return s.cert
+	err := s.load()
+	s.mu.Lock()
+	s.broken = err != nil
+	s.mu.Unlock()
+	if err == nil {
+		s.log.Info("tls: certificate reloaded", "file", s.cfg.Cert)
+	} else if changed {
+		s.log.Warn("tls: the changed files do not load, the old certificate stays", "error", err)
+	}
 }
 
 func (s *Source) load() error {
-	stamp := s.newest()
 	cert, err := tls.LoadX509KeyPair(s.cfg.Cert, s.cfg.Key)
 	if err != nil {
 		return err
 	}
-	s.cert, s.stamp = &cert, stamp
+	s.cert.Store(&cert)
 	return nil
 }
 
-func (s *Source) newest() time.Time {
-	var newest time.Time
-	for _, f := range []string{s.cfg.Cert, s.cfg.Key} {
-		if st, err := os.Stat(f); err == nil && st.ModTime().After(newest) {
-			newest = st.ModTime()
+// stamps looks at the files; a missing one has the zero time.
+func (s *Source) stamps() (t stamps) {
+	for i, f := range []string{s.cfg.Cert, s.cfg.Key} {
+		if st, err := os.Stat(f); err == nil {
+			t[i] = st.ModTime()
 		}
 	}
-	return newest
+	return t
 }
 
 // selfSigned makes a certificate for this host's names and addresses. It

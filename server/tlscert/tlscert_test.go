@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -69,7 +70,8 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	}
 	start := time.Now().Add(-time.Hour)
 	first := writePair(t, cfg, start)
-	s, err := New(cfg, slog.New(slog.DiscardHandler))
+	var log strings.Builder
+	s, err := New(cfg, slog.New(slog.NewTextHandler(&log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +81,24 @@ func TestFilesAreReadAgainWhenTheyChange(t *testing.T) {
 	if err := os.WriteFile(cfg.Cert, []byte("broken"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s.checked = time.Time{}
-	if string(served(t, s)) != string(first) {
-		t.Fatal("a broken file replaced the certificate")
+	for range 3 {
+		s.checked = time.Time{}
+		if string(served(t, s)) != string(first) {
+			t.Fatal("a broken file replaced the certificate")
+		}
 	}
-	second := writePair(t, cfg, start.Add(2*time.Hour))
-	s.checked = time.Time{}
-	if string(served(t, s)) != string(second) {
-		t.Error("the new certificate is not served")
+	if n := strings.Count(log.String(), "do not load"); n != 1 {
+		t.Errorf("a broken file is in the log %d times", n)
+	}
+	for _, c := range []struct {
+		name string
+		at   time.Time
+	}{{"newer", start.Add(2 * time.Hour)}, {"older", start.Add(-time.Hour)}} {
+		want := writePair(t, cfg, c.at)
+		s.checked = time.Time{}
+		if string(served(t, s)) != string(want) {
+			t.Errorf("%s files are not served", c.name)
+		}
 	}
 }
 
