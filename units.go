@@ -57,7 +57,7 @@ func (g *gateway) units(cfg conf.Config) []server.Unit {
 
 // unit ties a service to the part of the configuration that it is started with.
 func unit[C any](name string, cfg C, start func(C) (server.Running, error)) server.Unit {
-	return server.Unit{Name: name, Config: cfg, Start: func(context.Context) (server.Running, error) { return start(cfg) }}
+	return server.Unit{Name: name, Config: cfg, Start: func() (server.Running, error) { return start(cfg) }}
 }
 
 // stopper makes a function a server.Running.
@@ -175,7 +175,7 @@ func (g *gateway) startRecord(cfg record.Config) (server.Running, error) {
 		return nil, err
 	}
 	g.recorder.Store(s)
-	g.recordAPI.Set(routeOf{s.API()})
+	g.recordAPI.Set(httpd.All(s.API()))
 	g.records.Set(s.Files(g.auth.Authorize))
 	return stopper(func(ctx context.Context) error {
 		g.recorder.Store(nil)
@@ -184,11 +184,6 @@ func (g *gateway) startRecord(cfg record.Config) (server.Running, error) {
 		return s.Stop(ctx)
 	}), nil
 }
-
-// routeOf makes a handler a route for a slot that is not asked whether it matches.
-type routeOf struct{ http.Handler }
-
-func (routeOf) Match(*http.Request) bool { return true }
 
 func (g *gateway) recordHandlers() map[string]http.Handler {
 	m := make(map[string]http.Handler)

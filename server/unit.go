@@ -24,7 +24,7 @@ type Unit struct {
 	Config any
 	// Start starts the service. It returns once the service listens, so that
 	// an address in use is an error of the start.
-	Start func(ctx context.Context) (Running, error)
+	Start func() (Running, error)
 	// Reconfigure, where not nil, takes a new Config without a restart.
 	Reconfigure func()
 }
@@ -44,18 +44,18 @@ type started struct {
 func New(log *slog.Logger) *Server { return &Server{log: log} }
 
 // Start starts the units in their order. Where one fails, those before it are
-// stopped again.
+// stopped again, within ctx.
 func (s *Server) Start(ctx context.Context, units []Unit) error {
 	for _, u := range units {
-		if err := s.startUnit(ctx, u); err != nil {
+		if err := s.startUnit(u); err != nil {
 			return errors.Join(err, s.Stop(ctx))
 		}
 	}
 	return nil
 }
 
-func (s *Server) startUnit(ctx context.Context, u Unit) error {
-	r, err := u.Start(ctx)
+func (s *Server) startUnit(u Unit) error {
+	r, err := u.Start()
 	if err != nil {
 		return fmt.Errorf("%s: %w", u.Name, err)
 	}
@@ -66,7 +66,7 @@ func (s *Server) startUnit(ctx context.Context, u Unit) error {
 // Reload brings the running units to what the new list says: units that are
 // gone are stopped, changed ones restarted, new ones started; the others are
 // not touched. A changed unit that can't start with its new configuration
-// goes on with the old one, and the error says so.
+// goes on with the old one, and the error says so. ctx bounds the stopping.
 func (s *Server) Reload(ctx context.Context, units []Unit) error {
 	var errs []error
 	var kept []started
@@ -85,7 +85,7 @@ func (s *Server) Reload(ctx context.Context, units []Unit) error {
 	s.units = kept
 	for _, u := range units {
 		if !slices.ContainsFunc(kept, func(k started) bool { return k.Name == u.Name }) {
-			errs = append(errs, s.startUnit(ctx, u))
+			errs = append(errs, s.startUnit(u))
 		}
 	}
 	return errors.Join(errs...)
@@ -103,12 +103,12 @@ func (s *Server) change(ctx context.Context, old started, u Unit) (started, erro
 	if err := s.stopUnit(ctx, old); err != nil {
 		s.log.Warn("service stop", "service", u.Name, "error", err)
 	}
-	r, err := u.Start(ctx)
+	r, err := u.Start()
 	if err == nil {
 		return started{u, r}, nil
 	}
 	err = fmt.Errorf("%s: the new configuration does not start, the old one goes on: %w", u.Name, err)
-	r, again := old.Start(ctx)
+	r, again := old.Start()
 	if again != nil {
 		return started{}, errors.Join(err, again)
 	}

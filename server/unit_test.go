@@ -21,7 +21,7 @@ func (f fake) Stop(context.Context) error {
 }
 
 func unit(log *[]string, name, cfg string) Unit {
-	return Unit{Name: name, Config: cfg, Start: func(context.Context) (Running, error) {
+	return Unit{Name: name, Config: cfg, Start: func() (Running, error) {
 		if cfg == "bad" {
 			return nil, errors.New("no")
 		}

@@ -2,17 +2,14 @@
 package api
 
 import (
-	"context"
 	"crypto/subtle"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"strings"
-	"time"
 
 	"sluice/server/httpd"
 	"sluice/server/hub"
@@ -55,46 +52,10 @@ type Sources struct {
 	Handlers map[string]http.Handler
 }
 
-// Server is the running API.
-type Server struct {
-	http *http.Server
-	addr net.Addr
-	done chan struct{}
-}
-
-// Start listens and serves; with an empty address it does nothing.
-func Start(cfg Config, src Sources, log *slog.Logger) (*Server, error) {
-	s := &Server{done: make(chan struct{})}
-	if cfg.Listen == "" {
-		close(s.done)
-		return s, nil
-	}
-	ln, err := net.Listen("tcp", cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", cfg.Listen, err)
-	}
-	s.addr = ln.Addr()
-	s.http = &http.Server{Handler: httpd.BoundBody(handler(cfg, src), 10*time.Second), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
-	go func() {
-		defer close(s.done)
-		if err := s.http.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("api server ended", "error", err)
-		}
-	}()
-	return s, nil
-}
-
-// Addr returns the address listened on, or nil.
-func (s *Server) Addr() net.Addr { return s.addr }
-
-// Stop ends the API.
-func (s *Server) Stop(ctx context.Context) error {
-	var err error
-	if s.http != nil {
-		err = s.http.Shutdown(ctx)
-	}
-	<-s.done
-	return err
+// Start listens and serves; with an empty address it does nothing. The error is
+// that of the listener.
+func Start(cfg Config, src Sources, log *slog.Logger) (*httpd.Server, error) {
+	return httpd.Start(httpd.Config{Listen: cfg.Listen}, nil, []httpd.Route{httpd.All(handler(cfg, src))}, log)
 }
 
 func handler(cfg Config, src Sources) http.Handler {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -53,7 +54,7 @@ func TestStreamsAreListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := "http://" + s.Addr().String()
+	base := "http://" + s.Addrs()[0].String()
 	for id, want := range map[string]int{"nobody": 404, p.ID(): 204} {
 		res, err := http.Post(base+"/api/v1/sessions/"+id+"/kick?token=secret", "", nil)
 		if err != nil {
@@ -110,4 +111,33 @@ func TestStreamsAreListed(t *testing.T) {
 	}
 	p.Close(nil)
 	h.Close()
+}
+
+// TestStopEndsRequests: one that would go on for long, as a profile does, does not
+// keep the API from stopping.
+func TestStopEndsRequests(t *testing.T) {
+	entered := make(chan struct{})
+	s, err := Start(Config{Listen: "127.0.0.1:0"}, Sources{Handlers: map[string]http.Handler{
+		"GET /long": http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(entered)
+			<-r.Context().Done()
+		}),
+	}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if res, err := http.Get("http://" + s.Addrs()[0].String() + "/long"); err == nil {
+			res.Body.Close()
+		}
+	}()
+	<-entered
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }

@@ -1,5 +1,5 @@
-// Package httpd runs the HTTP and HTTPS listeners that FLV, WHIP, WHEP and the
-// pages share. It knows none of them: each is a Route.
+// Package httpd runs the HTTP and HTTPS listeners that the protocols over HTTP and
+// the pages share. It knows none of them: each is a Route.
 package httpd
 
 import (
@@ -32,6 +32,13 @@ type Route interface {
 	// method: a route answers OPTIONS and wrong methods itself.
 	Match(r *http.Request) bool
 }
+
+// All makes a handler a route that takes every request.
+func All(h http.Handler) Route { return all{h} }
+
+type all struct{ http.Handler }
+
+func (all) Match(*http.Request) bool { return true }
 
 // Bounds on clients that send their request slowly, or endlessly.
 const (
@@ -71,14 +78,14 @@ func Start(cfg Config, tlsConfig *tls.Config, routes []Route, logger *slog.Logge
 			ln = tls.NewListener(ln, l.tls)
 		}
 		srv := &http.Server{
-			Handler: BoundBody(handler, bodyTimeout), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+			Handler: boundBody(handler, bodyTimeout), ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
 			BaseContext: func(net.Listener) context.Context { return ctx },
 			ErrorLog:    log.New(errorLog{logger}, "", 0),
 		}
 		s.servers = append(s.servers, srv)
 		s.running.Go(func() {
 			if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-				logger.Error("http server ended", "error", err)
+				logger.Error("http server ended", "address", ln.Addr(), "error", err)
 			}
 		})
 	}
@@ -124,11 +131,11 @@ func (s *Server) Stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// BoundBody gives request bodies so much time to arrive, those that the handler
+// boundBody gives request bodies so much time to arrive, those that the handler
 // does not read included: the server reads a part of them itself to be able to
 // reuse the connection. http.Server.ReadTimeout would also end the context of
 // requests that are answered for longer. A handler may set its own deadline.
-func BoundBody(next http.Handler, limit time.Duration) http.Handler {
+func boundBody(next http.Handler, limit time.Duration) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody {
 			// A writer without deadlines has no slow clients either.

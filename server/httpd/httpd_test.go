@@ -102,7 +102,7 @@ func TestStopEndsRequestsThatStream(t *testing.T) {
 }
 
 func TestBodiesThatDoNotArriveEndTheConnection(t *testing.T) {
-	srv := httptest.NewServer(BoundBody(suffix("v"), 100*time.Millisecond))
+	srv := httptest.NewServer(boundBody(suffix("v"), 100*time.Millisecond))
 	defer srv.Close()
 	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
 	if err != nil {
