@@ -1,4 +1,5 @@
-// Sluice is a live media gateway: RTMP, HTTP-FLV, WHIP and WHEP in one binary.
+// Sluice is a live media gateway: what goes in by RTMP, RTSP, MPEG-TS or WHIP comes
+// out by these, HLS, FLV, MP4 and WHEP, from one binary.
 package main
 
 import (

@@ -87,7 +87,7 @@ func TestServe(t *testing.T) {
 	config := func(more string) {
 		text := "http: {listen: '127.0.0.1:0', listen_tls: '127.0.0.1:0'}\n" +
 			"rtmp: {listen: '127.0.0.1:0', listen_tls: ''}\n" +
-			"rtsp: {listen: '127.0.0.1:0', listen_tls: ''}\n" +
+			"rtsp: {listen: '', listen_tls: ''}\n" +
 			"webrtc: {listen_udp: '127.0.0.1:0', listen_tcp: ''}\n" +
 			"api: {listen: ''}\n" + more
 		// All at once: half a file is another configuration.
@@ -100,10 +100,18 @@ func TestServe(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- run(ctx, []string{"serve", "-c", file, "--demo"}, &out, &log) }()
-	out.until(t, "live/demo.flv")
+	out.until(t, "live/demo.mp4")
+	if s := out.String(); strings.Contains(s, "rtsp://") || !strings.Contains(s, "rtmp://127.0.0.1") {
+		t.Errorf("not the addresses that are listened on:\n%s", s)
+	}
 
 	config("log: {level: debug}\nhub: {max_viewers: 7}\n")
 	log.until(t, "configuration reloaded")
+	if strings.Contains(log.String(), "at the start only") {
+		t.Error("a change that is in force is called one that is not")
+	}
+	config("transcode: {opus_bitrate: 64000}\n")
+	log.until(t, "at the start only")
 	config("hub: {max_viewers: many}\n")
 	log.until(t, "reload failed")
 	cancel()

@@ -26,7 +26,8 @@ import (
 	"sluice/webrtc"
 )
 
-// stopTime is how long sessions may take to say good-bye.
+// stopTime is how long sessions may take to say good-bye, at the end and where a
+// service restarts.
 const stopTime = 5 * time.Second
 
 // watchEvery is how often the configuration file is looked at.
@@ -40,6 +41,8 @@ type gateway struct {
 	auth  *auth.Auth
 	cert  *tlscert.Source
 	demo  bool
+	// begun is the configuration that the program has started with.
+	begun conf.Config
 
 	// What answers on the shared HTTP listeners.
 	flv, ts, mp4, hls, rtsp, whip, records httpd.Slot
@@ -59,7 +62,7 @@ func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	g := &gateway{level: new(slog.LevelVar), auth: auth.New(cfg.Auth), demo: demo}
+	g := &gateway{level: new(slog.LevelVar), auth: auth.New(cfg.Auth), demo: demo, begun: cfg}
 	g.level.Set(cfg.Log.Level)
 	g.log = newLogger(cfg.Log, g.level, stderr)
 	if g.cert, err = tlscert.New(cfg.TLS, g.log); err != nil {
@@ -126,13 +129,18 @@ func (g *gateway) reload(ctx context.Context, srv *server.Server, file string) {
 		g.level.Set(cfg.Log.Level)
 		g.hub.SetConfig(cfg.Hub)
 		g.auth.SetConfig(cfg.Auth)
-		err = srv.Reload(ctx, g.units(cfg))
+		stopping, cancel := context.WithTimeout(ctx, stopTime)
+		defer cancel()
+		err = srv.Reload(stopping, g.units(cfg))
 	}
 	if err != nil {
 		g.log.Error("reload failed, what ran before goes on", "error", err)
 		return
 	}
 	g.log.Info("configuration reloaded")
+	if was := g.begun; cfg.TLS != was.TLS || cfg.Transcode != was.Transcode || cfg.Log.Format != was.Log.Format {
+		g.log.Warn("tls, transcode and log.format are read at the start only: restart for what has changed of them")
+	}
 }
 
 func newLogger(cfg conf.Log, level slog.Leveler, w io.Writer) *slog.Logger {
@@ -155,19 +163,21 @@ func printURLs(w io.Writer, cfg conf.Config, demo bool) {
 		}
 		return addr
 	}
-	page, rtmp, rtsp := "http://"+host(cfg.HTTP.Listen), "rtmp://"+host(cfg.RTMP.Listen), "rtsp://"+host(cfg.RTSP.Listen)
-	for _, line := range [][2]string{
-		{"what is live", page + "/"},
-		{"watch in a browser", page + "/" + name},
-		{"publish from a browser", page + "/live/test110/publish"},
-		{"publish with OBS or ffmpeg", rtmp + "/live/test110"},
-		{"play by RTMP", rtmp + "/" + name},
-		{"play by RTSP", rtsp + "/" + name},
-		{"play by HLS", page + "/" + name + ".m3u8"},
-		{"play by HTTP-FLV", page + "/" + name + ".flv"},
-		{"play by HTTP-TS", page + "/" + name + ".ts"},
-		{"play as fragmented MP4", page + "/" + name + ".mp4"},
+	page, rtmp, rtsp := host(cfg.HTTP.Listen), host(cfg.RTMP.Listen), host(cfg.RTSP.Listen)
+	for _, line := range []struct{ what, scheme, addr, path string }{
+		{"what is live", "http", page, "/"},
+		{"watch in a browser", "http", page, "/" + name},
+		{"publish from a browser", "http", page, "/live/test110/publish"},
+		{"publish with OBS or ffmpeg", "rtmp", rtmp, "/live/test110"},
+		{"play by RTMP", "rtmp", rtmp, "/" + name},
+		{"play by RTSP", "rtsp", rtsp, "/" + name},
+		{"play by HLS", "http", page, "/" + name + ".m3u8"},
+		{"play by HTTP-FLV", "http", page, "/" + name + ".flv"},
+		{"play by HTTP-TS", "http", page, "/" + name + ".ts"},
+		{"play as fragmented MP4", "http", page, "/" + name + ".mp4"},
 	} {
-		fmt.Fprintf(w, "  %-28s %s\n", line[0], line[1])
+		if line.addr != "" { // the listener is on
+			fmt.Fprintf(w, "  %-28s %s://%s%s\n", line.what, line.scheme, line.addr, line.path)
+		}
 	}
 }
