@@ -8,7 +8,7 @@ import (
 // benchmark is the cost of one packet of a stream of 25 pictures of 300 bytes a
 // second and sound, segments and playlists included.
 func benchmark(b *testing.B, p presenter) {
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	b.ReportAllocs()
 	for b.Loop() {
 		ts, pkt := s.next()
@@ -25,7 +25,7 @@ func BenchmarkTransportPacket(b *testing.B) { benchmark(b, testTransport(nil, ni
 // further one.
 func BenchmarkPlaylist(b *testing.B) {
 	p := testCMAF()
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	for s.at < 30*time.Second {
 		ts, pkt := s.next()
 		if err := p.packet(ts, pkt); err != nil {

@@ -62,18 +62,18 @@ func TestCMAFRules(t *testing.T) {
 		target int
 		parts  float64 // the part target of the lead
 	}{
-		{"25 fps", source{video: avc, audio: aac, frame: 40 * ms, group: 50}, 2, 0.22},
-		{"24 fps", source{video: avc, audio: aac, frame: time.Second / 24, group: 48}, 2, 0.23},
-		{"29.97 fps", source{video: avc, audio: aac, frame: time.Second * 1001 / 30000, group: 60}, 2, 0.217},
-		{"60 fps, short groups", source{video: avc, audio: aac, frame: time.Second / 60, group: 20}, 2, 0.209},
-		{"15 fps, odd groups", source{video: avc, audio: aac, frame: time.Second / 15, group: 37}, 3, 0.224},
-		{"5 fps", source{video: avc, audio: aac, frame: 200 * ms, group: 10}, 2, 0.224},
-		{"long groups", source{video: avc, audio: aac, frame: 40 * ms, group: 150}, 6, 0.22},
-		{"endless groups", source{video: avc, audio: aac, frame: 40 * ms, group: 1 << 20}, 10, 0.22},
-		{"sound late", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: 300 * ms}, 2, 0.22},
-		{"sound early", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: -600 * ms}, 3, 0.22},
+		{"25 fps", source{video: avc, audio: stereo, frame: 40 * ms, group: 50}, 2, 0.22},
+		{"24 fps", source{video: avc, audio: stereo, frame: time.Second / 24, group: 48}, 2, 0.23},
+		{"29.97 fps", source{video: avc, audio: stereo, frame: time.Second * 1001 / 30000, group: 60}, 2, 0.217},
+		{"60 fps, short groups", source{video: avc, audio: stereo, frame: time.Second / 60, group: 20}, 2, 0.209},
+		{"15 fps, odd groups", source{video: avc, audio: stereo, frame: time.Second / 15, group: 37}, 3, 0.224},
+		{"5 fps", source{video: avc, audio: stereo, frame: 200 * ms, group: 10}, 2, 0.224},
+		{"long groups", source{video: avc, audio: stereo, frame: 40 * ms, group: 150}, 6, 0.22},
+		{"endless groups", source{video: avc, audio: stereo, frame: 40 * ms, group: 1 << 20}, 10, 0.22},
+		{"sound late", source{video: avc, audio: stereo, frame: 40 * ms, group: 50, late: 300 * ms}, 2, 0.22},
+		{"sound early", source{video: avc, audio: stereo, frame: 40 * ms, group: 50, late: -600 * ms}, 3, 0.22},
 		{"picture alone", source{video: avc, frame: 40 * ms, group: 50}, 2, 0.22},
-		{"sound alone", source{audio: aac}, 2, 0.203},
+		{"sound alone", source{audio: stereo}, 2, 0.203},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := testCMAF()
@@ -115,7 +115,7 @@ func TestCMAFRules(t *testing.T) {
 // TestCMAFMedia takes the segments apart: all that was put in comes out.
 func TestCMAFMedia(t *testing.T) {
 	p := testCMAF()
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, p, 11*time.Second, nil)
 	v := p.scene.view.Load()
 	for name, kind := range map[string]media.Kind{videoPlaylist: media.Video, audioPlaylist: media.Audio} {
@@ -172,7 +172,7 @@ func TestCMAFMedia(t *testing.T) {
 func TestCMAFComesBack(t *testing.T) {
 	p := testCMAF()
 	w := watch(t, &p.scene)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, p, 7*time.Second, w.look)
 	leave := func() {
 		t.Helper()
@@ -194,7 +194,7 @@ func TestCMAFComesBack(t *testing.T) {
 	s.audio = nil
 	s.play(t, p, 5*time.Second, w.look)
 	leave()
-	s.audio = aac
+	s.audio = stereo
 	s.play(t, p, 9*time.Second, w.look)
 
 	video, audio := w.lists[videoPlaylist], w.lists[audioPlaylist]
@@ -231,7 +231,7 @@ func TestCMAFLateSound(t *testing.T) {
 	w := watch(t, &p.scene)
 	s := source{video: avc, frame: 40 * ms, group: 50}
 	s.play(t, p, 5*time.Second, w.look)
-	silent := &media.Tracks{Video: avc, Audio: aac}
+	silent := &media.Tracks{Video: avc, Audio: stereo}
 	for range 100 {
 		_, pkt := s.next()
 		if err := p.packet(silent, pkt); err != nil {
@@ -242,7 +242,7 @@ func TestCMAFLateSound(t *testing.T) {
 	if v := p.scene.view.Load(); v.sound != nil || v.tracks.Audio != nil {
 		t.Error("silent sound is listed")
 	}
-	s.audio, s.sound = aac, s.at
+	s.audio, s.sound = stereo, s.at
 	s.play(t, p, 7*time.Second, w.look)
 	video, audio := w.last(videoPlaylist), w.last(audioPlaylist)
 	if v := p.scene.view.Load(); v.sound == nil {
@@ -279,7 +279,7 @@ func TestStalls(t *testing.T) {
 				p, scene, list := begin()
 				w := watch(t, scene)
 				w.stalls = true
-				s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+				s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 				s.play(t, p, 7*time.Second, w.look)
 				ts := s.tracks()
 				before := w.last(list)
@@ -312,7 +312,7 @@ func TestStalls(t *testing.T) {
 func TestCMAFBounded(t *testing.T) {
 	p := newCMAF("life", timing{2 * time.Second, 10 * time.Second, 200 * ms}, shelfLimits{segments: 5, bytes: 200_000})
 	w := watch(t, &p.scene)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, p, 20*time.Second, w.look)
 	first := w.last(videoPlaylist).segments[0].uri
 	s.play(t, p, 2*time.Second, w.look)
@@ -346,7 +346,7 @@ func TestCMAFBounded(t *testing.T) {
 
 func TestMultivariant(t *testing.T) {
 	p := testCMAF()
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, p, 5*time.Second, nil)
 	v := p.scene.view.Load()
 	if !v.begun() {

@@ -181,12 +181,17 @@ func awaitSnapshot(ctx context.Context, s *shelf, d m3u8.Directives, start time.
 	return n, nil
 }
 
-// awaitNews waits, for a target duration at most, until the playlist has a segment
-// more than the player has seen: a player that asks so soon again would find
-// nothing. Chromium, which reloads as soon as it begins to play, takes that for
-// the end (kNoDataEverAppended). Where parts stop coming it waits no longer.
+// lateBy is by how much a segment may come later than its length says, on a busy
+// machine or a bad line.
+const lateBy = 2 * time.Second
+
+// awaitNews waits, for a target duration and a little at most, until the playlist
+// has a segment more than the player has seen: a player that asks so soon again
+// would find nothing. Chromium, which reloads as soon as it begins to play, takes
+// that for the end (kNoDataEverAppended). Where parts stop coming it waits no
+// longer.
 func awaitNews(ctx context.Context, s *shelf, n *snapshot, seen uint64) *snapshot {
-	wait := n.media.TargetDuration
+	wait := n.media.TargetDuration + lateBy
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for n.next == seen && !n.media.End && !n.away {

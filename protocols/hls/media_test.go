@@ -15,8 +15,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 var (
 	avc = &media.Track{Codec: media.H264, Config: []byte{1, 0x42, 0xc0, 0x1e, 0xff, 0xe1, 0, 1, 0x67, 1, 0, 1, 0x68}, Width: 64, Height: 48}
 	// other is avc in another size.
-	other = &media.Track{Codec: media.H264, Config: avc.Config, Width: 128, Height: 96}
-	aac   = &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
+	other  = &media.Track{Codec: media.H264, Config: avc.Config, Width: 128, Height: 96}
+	stereo = &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
 
 	epoch = time.Date(2026, 11, 25, 16, 0, 0, 0, time.UTC)
 )

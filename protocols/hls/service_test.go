@@ -39,7 +39,7 @@ type rig struct {
 func within(t *testing.T, cfg Config, hc hub.Config, test func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, source: source{video: avc, audio: aac, frame: 40 * ms, group: 50}}
+		r := &rig{t: t, source: source{video: avc, audio: stereo, frame: 40 * ms, group: 50}}
 		r.hub = hub.New(hc, hub.Options{Log: slog.New(slog.NewTextHandler(&r.said, nil)), Authorize: func(_ context.Context, _ hub.Action, s hub.Session) error {
 			if s.Token != r.token {
 				return hub.ErrUnauthorized

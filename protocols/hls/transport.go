@@ -29,6 +29,8 @@ type transport struct {
 	tail   *segment         // done, and not listed yet
 	begin  time.Duration    // DTS of its first packet
 	newest [3]time.Duration // DTS of the newest packet, by media.Kind
+	shown  []time.Duration  // PTS of the last pictures
+	opens  time.Duration    // PTS of the segment's first picture
 	frame  [3]time.Duration // how long the one before it lasted
 	count  int              // pictures in the segment
 	rate   float64          // pictures per second
@@ -73,14 +75,17 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 	}
 	if x.making == nil {
 		x.start(p)
+	} else if x.early(p) {
+		return failed
 	}
 	k := p.Kind()
 	x.frame[k], x.newest[k] = p.DTS-x.newest[k], p.DTS
 	if k == media.Video {
 		if x.count == 0 {
-			x.making.independent = p.Key
+			x.making.independent, x.opens = p.Key, p.PTS
 		}
 		x.count++
+		x.see(p.PTS)
 	}
 	var err error
 	x.buf, err = x.mux.AppendPacket(x.buf, p)
@@ -108,6 +113,9 @@ func (x *transport) ends(p *media.Packet) bool {
 func (x *transport) start(p *media.Packet) {
 	x.making = &segment{time: x.clock.time(p.PTS), discontinuity: x.broken, independent: true}
 	x.broken, x.begin, x.count = false, p.DTS, 0
+	if x.making.discontinuity {
+		x.shown = x.shown[:0]
+	}
 	x.buf = x.mux.AppendTables(x.buf[:0])
 }
 
@@ -149,7 +157,7 @@ func (x *transport) release() error {
 	x.target, x.control = x.cutter.target, m3u8.Control{HoldBack: 3 * x.cutter.target}
 	x.close(seg)
 	x.publish()
-	x.show()
+	x.present()
 	return x.save(seg)
 }
 
@@ -216,13 +224,14 @@ func (x *transport) interrupt() error {
 	if x.making == nil {
 		return nil
 	}
+	err := x.level()
 	at := x.begin
 	for k := range x.newest {
 		at = max(at, x.newest[k]+min(x.frame[k], time.Second))
 	}
 	x.broken = true
 	x.mux.Discontinuity()
-	return x.finish(at, true)
+	return errors.Join(err, x.finish(at, true))
 }
 
 // leave says that the publisher has left, and may come back.
@@ -249,8 +258,8 @@ func (x *transport) end() error {
 	return err
 }
 
-// show tells players which playlists there are.
-func (x *transport) show() {
+// present tells players which playlists there are.
+func (x *transport) present() {
 	x.scene.set(view{
 		playlists: map[string]*shelf{livePlaylist: x.shelf}, lead: x.shelf, record: x.record,
 		tracks: x.tracks, frameRate: x.rate,

@@ -25,12 +25,12 @@ func TestTransportRules(t *testing.T) {
 		source source
 		target int
 	}{
-		{"25 fps", source{video: avc, audio: aac, frame: 40 * ms, group: 50}, 2},
-		{"sound late", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: 300 * ms}, 2},
-		{"sound early", source{video: avc, audio: aac, frame: 40 * ms, group: 50, late: -600 * ms}, 2},
-		{"long groups", source{video: avc, audio: aac, frame: 40 * ms, group: 150}, 6},
+		{"25 fps", source{video: avc, audio: stereo, frame: 40 * ms, group: 50}, 2},
+		{"sound late", source{video: avc, audio: stereo, frame: 40 * ms, group: 50, late: 300 * ms}, 2},
+		{"sound early", source{video: avc, audio: stereo, frame: 40 * ms, group: 50, late: -600 * ms}, 2},
+		{"long groups", source{video: avc, audio: stereo, frame: 40 * ms, group: 150}, 6},
 		{"endless groups", source{video: avc, frame: 40 * ms, group: 1 << 20}, 10},
-		{"sound alone", source{audio: aac}, 2},
+		{"sound alone", source{audio: stereo}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := testTransport(&record{}, nil)
@@ -55,7 +55,7 @@ func TestTransportRules(t *testing.T) {
 func TestShortTail(t *testing.T) {
 	x := testTransport(&record{}, nil)
 	w := watch(t, &x.scene)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, x, 6*time.Second+400*ms, w.look)
 	if err := x.leave(); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestShortTail(t *testing.T) {
 func TestTransportComesBack(t *testing.T) {
 	x := testTransport(&record{}, nil)
 	w := watch(t, &x.scene)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	for _, video := range []*media.Track{avc, avc, other} {
 		s.video = video
 		s.play(t, x, 7*time.Second, w.look)
@@ -117,7 +117,7 @@ func join(pieces [][]byte) string {
 // TestRecordInMemory: one that is full loses its oldest segments, and says so.
 func TestRecordInMemory(t *testing.T) {
 	x := testTransport(&record{limit: 300_000}, nil)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, x, 60*time.Second, nil)
 	p := parsePlaylist(t, join(x.record.snap.Load().pieces()))
 	if p.sequence == 0 || len(p.segments) < minListed || strings.Contains(p.text, "PLAYLIST-TYPE") {
@@ -181,7 +181,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	x := testTransport(&record{}, f)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, x, 3*time.Second, nil)
 	s.play(t, x, 20*time.Second, func() {
 		check(diskPlaylist, false)
@@ -201,7 +201,7 @@ func TestDisk(t *testing.T) {
 		t.Errorf("%s", p.text)
 	}
 	y := newTransport("next", x.timing, shelfLimits{segments: 4, bytes: 1 << 20}, &record{}, f)
-	s = source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s = source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, y, 5*time.Second, nil)
 	if err := y.end(); err != nil {
 		t.Fatal(err)
@@ -251,7 +251,7 @@ func (*fullDisk) remove(string)                    {}
 func TestFullDisk(t *testing.T) {
 	d := &fullDisk{written: map[string]int{}}
 	x := testTransport(&record{}, d)
-	s := source{video: avc, audio: aac, frame: 40 * ms, group: 50}
+	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}
 	s.play(t, x, 7*time.Second, nil)
 	d.full = true
 	failed := 0

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // hlsURLs are where a stream is played by HLS.
@@ -97,8 +98,8 @@ var hlsPlayers = map[string]string{
 }
 
 // TestHLSBrowser: Chromium's own player and hls.js play both forms from the
-// stream's first second, and go on when the publisher was killed and is back; but
-// for Chromium's own with MPEG-TS.
+// stream's first second, and go on when the publisher was killed and is back, at
+// once, or later and with pictures of another size.
 func TestHLSBrowser(t *testing.T) {
 	script := hlsLibrary.read(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -159,15 +160,22 @@ func TestHLSBrowser(t *testing.T) {
 			t.Logf("%s is %.1f s behind", name, eval[float64](p, "hls.latency"))
 		}
 	}
-	// Chromium's own player may stall for good at the hole that a break leaves in
-	// MPEG-TS: see docs/hls.md.
-	pages["MPEG-TS by native"].close()
-	delete(pages, "MPEG-TS by native")
-	first.kill()
-	g.until("the publisher has gone", func() bool { return !g.stream("live/a").Live })
-	push(t, file, "rtmp://"+g.rtmp+"/live/a", "-stream_loop", "-1")
-	g.live("live/a", 2)
-	playing("after the break")
+	other := zerolatency
+	other.args = append([]string{"-s", "480x270"}, other.args...)
+	for _, again := range []struct {
+		when, file string
+		after      time.Duration
+	}{
+		{"after a break", file, 0},
+		{"after another one, with another size", other.make(t, "10"), 3 * time.Second},
+	} {
+		first.kill()
+		g.until("the publisher has gone", func() bool { return !g.stream("live/a").Live })
+		<-time.After(again.after)
+		first = push(t, again.file, "rtmp://"+g.rtmp+"/live/a", "-stream_loop", "-1")
+		g.live("live/a", 2)
+		playing(again.when)
+	}
 	if players := len(g.stream("live/a").Viewers) - 2; players < len(pages) || players > len(pages)+1 {
 		t.Errorf("%d sessions for %d players", players, len(pages)) // one has just left
 	}

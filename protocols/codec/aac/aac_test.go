@@ -212,3 +212,23 @@ func BenchmarkAppendADTS(b *testing.B) {
 		}
 	}
 }
+
+// TestSilence compares with frames that were put together by hand from the
+// tables; that decoders take them is tested where there is one.
+func TestSilence(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		config Config
+		want   string
+	}{
+		{"mono", Config{ObjectType: LC, ChannelConfig: 1}, "00000007"},
+		{"stereo", Config{ObjectType: LC, ChannelConfig: 2}, "21000000001c"},
+		{"channels told elsewhere", Config{ObjectType: LC}, ""},
+		{"more channels than the first table has", Config{ObjectType: LC, ChannelConfig: 11}, ""},
+		{"error resilient", Config{ObjectType: ERLC, ChannelConfig: 2}, ""},
+	} {
+		if got := hex.EncodeToString(c.config.Silence()); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
