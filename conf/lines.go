@@ -71,18 +71,20 @@ func whereDecode(text []byte, into any, err error) error {
 }
 
 // whereInvalid names the line of the key that a validation error, "section:
-// ... key ...", speaks of.
+// ... key ...", speaks of: the first one that is in the file, and the longest where
+// one begins another. The keys of a part of a section are told as "part: key".
 func whereInvalid(text []byte, err error) error {
 	section, rest, _ := strings.Cut(err.Error(), ":")
-	best, at := entry{}, -1
+	line, at, size := 0, len(rest), 0
 	for path, e := range entries(text) {
 		key, ok := strings.CutPrefix(path, section+".")
-		if i := strings.Index(rest, key); ok && i >= 0 && (at < 0 || i < at) {
-			best, at = e, i
+		key = strings.ReplaceAll(key, ".", ": ")
+		if i := strings.Index(rest, key); ok && i >= 0 && (i < at || i == at && len(key) > size) {
+			line, at, size = e.line, i, len(key)
 		}
 	}
-	if at < 0 {
+	if line == 0 {
 		return err
 	}
-	return fmt.Errorf("line %d: %w", best.line, err)
+	return fmt.Errorf("line %d: %w", line, err)
 }

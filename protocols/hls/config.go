@@ -81,20 +81,35 @@ func DefaultConfig() Config {
 
 // Validate returns an error that names the first bad value.
 func (c Config) Validate() error {
-	const least = 100 * time.Millisecond
+	const (
+		least      = 100 * time.Millisecond
+		leastBytes = 1 << 20
+	)
 	switch {
+	case c.SegmentDuration < least:
+		return fmt.Errorf("segment_duration: at least %v", least)
+	case c.TS.SegmentDuration < least:
+		return fmt.Errorf("ts: segment_duration: at least %v", least)
 	case c.PartDuration < 20*time.Millisecond || c.PartDuration > c.SegmentDuration:
 		return errors.New("part_duration: from 20ms to segment_duration")
-	case c.SegmentDuration < least || c.TS.SegmentDuration < least:
-		return fmt.Errorf("segment_duration: at least %v", least)
 	case c.MaxSegmentDuration < c.SegmentDuration || c.MaxSegmentDuration < c.TS.SegmentDuration:
 		return errors.New("max_segment_duration: at least segment_duration")
-	case c.Segments < minListed || c.TS.Segments < minListed:
+	case c.Segments < minListed:
 		return fmt.Errorf("segments: at least %d, from which players start", minListed)
-	case c.MaxBytes < 1<<20 || c.TS.MaxBytes < 1<<20:
-		return errors.New("max_bytes: at least 1048576 (1 MiB)")
-	case c.StartWait <= 0 || c.SessionTimeout <= 0 || c.IdleTimeout <= 0 || c.WriteTimeout <= 0:
-		return errors.New("start_wait, session_timeout, idle_timeout and write_timeout must be positive")
+	case c.TS.Segments < minListed:
+		return fmt.Errorf("ts: segments: at least %d, from which players start", minListed)
+	case c.MaxBytes < leastBytes:
+		return fmt.Errorf("max_bytes: at least %d (1 MiB)", leastBytes)
+	case c.TS.MaxBytes < leastBytes:
+		return fmt.Errorf("ts: max_bytes: at least %d (1 MiB)", leastBytes)
+	case c.StartWait <= 0:
+		return errors.New("start_wait must be positive")
+	case c.SessionTimeout <= 0:
+		return errors.New("session_timeout must be positive")
+	case c.IdleTimeout <= 0:
+		return errors.New("idle_timeout must be positive")
+	case c.WriteTimeout <= 0:
+		return errors.New("write_timeout must be positive")
 	case c.EndAfter < 0:
 		return errors.New("end_after can't be negative; 0 is the hub's reconnect_wait")
 	case c.TS.Mode != Keep && c.TS.Mode != Ended && c.TS.Mode != Rolling:
@@ -102,10 +117,11 @@ func (c Config) Validate() error {
 	case c.TS.Mode == Keep && c.TS.Dir == "":
 		return errors.New("ts: mode: keep needs a dir, memory is not for keeping")
 	}
-	for _, list := range [][]string{c.Always, c.TS.Always} {
-		if err := checkPatterns(list); err != nil {
-			return fmt.Errorf("always: %w", err)
-		}
+	if err := checkPatterns(c.Always); err != nil {
+		return fmt.Errorf("always: %w", err)
+	}
+	if err := checkPatterns(c.TS.Always); err != nil {
+		return fmt.Errorf("ts: always: %w", err)
 	}
 	return nil
 }

@@ -57,8 +57,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("chunk_size: %d is not from 128 to 65536", c.ChunkSize)
 	case c.MaxMessage < 64<<10 || c.MaxMessage > 0xffffff:
 		return fmt.Errorf("max_message: %d is not from 65536 to 16777215", c.MaxMessage)
-	case c.SetupTimeout <= 0 || c.IdleTimeout <= 0 || c.WriteTimeout <= 0:
-		return errors.New("setup_timeout, idle_timeout and write_timeout must be positive")
+	case c.SetupTimeout <= 0:
+		return errors.New("setup_timeout must be positive")
+	case c.IdleTimeout <= 0:
+		return errors.New("idle_timeout must be positive")
+	case c.WriteTimeout <= 0:
+		return errors.New("write_timeout must be positive")
 	case c.UnpublishNotify < 0:
 		return errors.New("unpublish_notify can't be negative")
 	}

@@ -62,8 +62,12 @@ func (c Config) Validate() error {
 	switch {
 	case c.MaxConnections < 0:
 		return errors.New("max_connections can't be negative; 0 means no limit")
-	case c.SetupTimeout <= 0 || c.WriteTimeout <= 0 || c.DescribeWait <= 0:
-		return errors.New("setup_timeout, write_timeout and describe_wait must be positive")
+	case c.SetupTimeout <= 0:
+		return errors.New("setup_timeout must be positive")
+	case c.WriteTimeout <= 0:
+		return errors.New("write_timeout must be positive")
+	case c.DescribeWait <= 0:
+		return errors.New("describe_wait must be positive")
 	case c.SessionTimeout < time.Second || c.SessionTimeout%time.Second != 0:
 		return errors.New("session_timeout: whole seconds, one at least")
 	case c.Jitter < 0 || c.Jitter > 5*time.Second:

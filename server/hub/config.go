@@ -98,16 +98,26 @@ func (c Config) Validate() error {
 	switch {
 	case c.SecondPublisher != Refuse && c.SecondPublisher != Takeover && c.SecondPublisher != Standby:
 		return fmt.Errorf("second_publisher: %q is none of refuse, takeover, standby", c.SecondPublisher)
-	case c.ViewerWait < 0 || c.ReconnectWait < 0:
-		return errors.New("viewer_wait and reconnect_wait can't be negative")
-	case c.ViewerLatency < 0 || c.StreamAge < 0:
-		return errors.New("viewer_latency and stream_age can't be negative")
 	case c.StreamBytes < 1<<20:
 		return errors.New("stream_bytes: at least 1048576 (1 MiB), or no group of pictures fits")
-	case c.MaxStreams < 0 || c.MaxViewers < 0 || c.MaxViewersPerStream < 0:
-		return errors.New("limits can't be negative; 0 means no limit")
 	case c.TrackWait < 0 || c.TrackWait > maxTrackWait:
 		return fmt.Errorf("track_wait: %v is not within 0s-%v", c.TrackWait, maxTrackWait)
+	}
+	for _, v := range []struct {
+		key   string
+		value int64
+	}{
+		{"viewer_wait", int64(c.ViewerWait)},
+		{"reconnect_wait", int64(c.ReconnectWait)},
+		{"viewer_latency", int64(c.ViewerLatency)},
+		{"stream_age", int64(c.StreamAge)},
+		{"max_streams", int64(c.MaxStreams)},
+		{"max_viewers", int64(c.MaxViewers)},
+		{"max_viewers_per_stream", int64(c.MaxViewersPerStream)},
+	} {
+		if v.value < 0 {
+			return fmt.Errorf("%s can't be negative", v.key)
+		}
 	}
 	for i, r := range c.Rules {
 		if err := r.Match.Validate(); err != nil {

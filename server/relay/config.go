@@ -90,8 +90,10 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
-	case c.Retry < 100*time.Millisecond || c.RetryMax < c.Retry:
-		return errors.New("retry: at least 100ms, and retry_max no less")
+	case c.Retry < 100*time.Millisecond:
+		return errors.New("retry: at least 100ms")
+	case c.RetryMax < c.Retry:
+		return errors.New("retry_max: no less than retry")
 	case c.StopAfter < 0:
 		return errors.New("stop_after can't be negative")
 	}
