@@ -93,23 +93,27 @@ func Check(cfg Config, schemes map[string]Scheme) error {
 }
 
 // SetConfig changes the configuration. Relays that are in both the old and the
-// new one go on as they are. It waits for the end of those that are not.
+// new one go on as they are. It waits for the end of those that are not, before
+// others take their streams over. It is for one goroutine at a time.
 func (s *Service) SetConfig(cfg Config) error {
 	if err := Check(cfg, s.schemes); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	gone := s.apply(cfg)
-	s.mu.Unlock()
-	wait(gone)
+	for _, w := range s.apply(cfg) {
+		<-w.done
+	}
+	s.startPulls()
 	for _, st := range s.hub.Streams() {
 		s.look(st.Name())
 	}
 	return nil
 }
 
-// apply starts and stops pulls, and stops pushes. It returns those stopped.
+// apply takes the configuration into force and stops what is not in it, which it
+// returns.
 func (s *Service) apply(cfg Config) (gone []*worker) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	retimed := s.cfg.Retry != cfg.Retry || s.cfg.RetryMax != cfg.RetryMax || s.cfg.StopAfter != cfg.StopAfter
 	s.cfg = cfg
 	if s.closed {
@@ -138,12 +142,19 @@ func (s *Service) apply(cfg Config) (gone []*worker) {
 	for _, w := range gone {
 		w.stop()
 	}
-	for p := range wanted {
-		if s.pulls[p] == nil {
+	return gone
+}
+
+// startPulls starts those of the configuration that do not run.
+func (s *Service) startPulls() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cfg := s.cfg
+	for _, p := range cfg.Pull {
+		if s.pulls[p] == nil && !s.closed {
 			s.pulls[p] = s.start(func(ctx context.Context, w *worker) { s.newPull(p, cfg, w).run(ctx) }, func() {})
 		}
 	}
-	return gone
 }
 
 // start starts a worker. after is called when it has ended.
@@ -157,12 +168,6 @@ func (s *Service) start(run func(context.Context, *worker), after func()) *worke
 		after()
 	})
 	return w
-}
-
-func wait(list []*worker) {
-	for _, w := range list {
-		<-w.done
-	}
 }
 
 // watch looks at each stream that changes.

@@ -25,6 +25,8 @@ type fake struct {
 	began []time.Duration // since the start of the test
 	ended []error         // causes for which attempts had to end
 	start time.Time
+	// lag is how long an attempt takes to end.
+	lag time.Duration
 	// fail ends an attempt at once, where it returns an error.
 	fail func(attempt int) error
 }
@@ -48,6 +50,7 @@ func (f *fake) do(ctx context.Context, j Job) error {
 		pub.Announce(&media.Track{Codec: media.PCMA, SampleRate: 8000, Channels: 1})
 	}
 	<-ctx.Done()
+	time.Sleep(f.lag)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = append(f.ended, context.Cause(ctx))
@@ -220,11 +223,12 @@ func TestPush(t *testing.T) {
 	})
 }
 
-// TestReload: what has not changed goes on.
+// TestReload: what has not changed goes on, what has takes its stream over.
 func TestReload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, func(c *Config, _ *rig) {
+		r := start(t, func(c *Config, r *rig) {
 			c.Pull = []Pull{{Stream: "live/a", URL: "pull://host/a"}, {Stream: "live/b", URL: "pull://host/b"}}
+			r.pull.lag = time.Second
 		})
 		defer r.stop(t)
 		r.expect(t, "two", r.pull, 2, 0)
@@ -234,6 +238,9 @@ func TestReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.expect(t, "one changed", r.pull, 3, 1)
+		if st := r.hub.Find("live/b"); st == nil || st.Publisher() == nil {
+			t.Error("the stream of the one that changed is not there")
+		}
 		cfg.Pull = []Pull{{Stream: "live/x", URL: "push://host"}}
 		if err := r.SetConfig(cfg); err == nil {
 			t.Error("a scheme that can't pull")
