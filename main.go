@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"sluice/conf"
+	"sluice/server/relay"
 )
 
 // version is set by the build.
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		if err := flags.Parse(args); err != nil {
 			return err
 		}
-		if _, err := conf.Load(*file, os.Environ()); err != nil {
+		if _, err := loadConfig(*file); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(stdout, "the configuration is good")
@@ -81,6 +82,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	default:
 		return fmt.Errorf("unknown command %q; `sluice help` lists them", command)
 	}
+}
+
+// loadConfig reads the configuration, and checks what conf can't know.
+func loadConfig(file string) (conf.Config, error) {
+	cfg, err := conf.Load(file, os.Environ())
+	if err == nil {
+		if err = relay.Check(cfg.Relay, relaySchemes()); err != nil {
+			err = fmt.Errorf("config: relay: %w", err)
+		}
+	}
+	return cfg, err
 }
 
 func healthcheck(ctx context.Context, url string) error {

@@ -55,6 +55,10 @@ func TestCommands(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("hub:\n  nonsense: 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	relays := filepath.Join(t.TempDir(), "relays.yaml")
+	if err := os.WriteFile(relays, []byte("relay: {pull: [{stream: live/a, url: 'srt://h/a'}]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args      []string
 		out, fail string
@@ -64,6 +68,7 @@ func TestCommands(t *testing.T) {
 		{[]string{"check-config"}, "good", ""},
 		{[]string{"check-config", "-c", "conf/sluice.yaml"}, "good", ""},
 		{[]string{"check-config", "-c", bad}, "", "nonsense"},
+		{[]string{"check-config", "-c", relays}, "", "srt"},
 		{[]string{"serve", "-c", bad}, "", "nonsense"},
 		{[]string{"-c", bad}, "", "nonsense"},
 		{[]string{"sing"}, "", "sluice help"},

@@ -58,7 +58,7 @@ type gateway struct {
 // serve runs the server until ctx is done.
 func serve(ctx context.Context, file string, demo bool, stdout, stderr io.Writer) error {
 	seen := modTime(file) // before it is read, so that no change is missed
-	cfg, err := conf.Load(file, os.Environ())
+	cfg, err := loadConfig(file)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func modTime(file string) time.Time {
 }
 
 func (g *gateway) reload(ctx context.Context, srv *server.Server, file string) {
-	cfg, err := conf.Load(file, os.Environ())
+	cfg, err := loadConfig(file)
 	if err == nil {
 		g.level.Set(cfg.Log.Level)
 		g.hub.SetConfig(cfg.Hub)
