@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/server/hub"
+	"sluice/server/media"
 )
 
 const (
@@ -17,13 +18,16 @@ const (
 )
 
 // flood publishes a big group while one player reads nothing. The other
-// has the group before the next is published, and so misses nothing: were the
-// publisher to wait for the one that does not read, it would wait for ever.
+// has each picture soon after it is published, and so misses nothing and is not
+// late: were the publisher to wait for the one that does not read, it would wait
+// for ever.
 func (r *egressRig) flood(other *view) {
 	r.t.Helper()
 	r.size = bigPicture
-	r.group()
-	r.all(other)
+	for inside := true; inside; inside = len(r.sent[media.Video])%groupSize != 0 {
+		r.step()
+		r.all(other)
+	}
 	r.size = 700
 }
 
@@ -74,7 +78,7 @@ func slowJumps(_ *testing.T, r *egressRig) {
 
 // deadEnds: a player that takes nothing at all is ended.
 func deadEnds(_ *testing.T, r *egressRig) {
-	r.serve(200 * time.Millisecond)
+	r.serve(500 * time.Millisecond) // for some pictures at a time; the machine may be busy
 	other, _, viewer := r.stalled()
 	for viewer.Context().Err() == nil {
 		r.flood(other)
