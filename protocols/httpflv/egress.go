@@ -1,7 +1,6 @@
 package httpflv
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/http"
 	"strings"
@@ -61,7 +60,6 @@ type encoder struct {
 	form   form
 	tracks *media.Tracks
 	head   *hub.Head
-	start  []byte // scratch for the start of a tag's body
 }
 
 // Encode makes one chunk of a packet.
@@ -77,29 +75,12 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 		}
 		e.tracks, e.head = item.Tracks, head
 	}
-	data, err := e.tag(p)
+	data, err := e.form.flv.Tag(p)
 	if err != nil {
 		return err
 	}
 	emit(hub.Chunk{Head: e.head, Data: data, Kind: p.Kind()}, len(data))
 	return nil
-}
-
-// tag returns the packet's tag in one allocation.
-func (e *encoder) tag(p *media.Packet) ([]byte, error) {
-	start, err := e.form.flv.AppendHeader(e.start[:0], p)
-	if err != nil {
-		return nil, err
-	}
-	e.start = start
-	size := len(start) + len(p.Payload)
-	if size > flv.MaxBody {
-		return nil, fmt.Errorf("flv: a packet of %d bytes is too large for a tag", size)
-	}
-	b := make([]byte, 0, flv.TagSize(size))
-	b = flv.AppendTagHeader(b, flv.TypeOf(p.Kind()), e.form.flv.Timestamp(p), size)
-	b = append(append(b, start...), p.Payload...)
-	return binary.BigEndian.AppendUint32(b, uint32(flv.TagHeaderSize+size)), nil
 }
 
 // newHead returns the file header, the metadata and the sequence headers.

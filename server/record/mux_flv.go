@@ -1,7 +1,6 @@
 package record
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -24,7 +23,6 @@ type flvFile struct {
 	tracks   media.Tracks // as announced in the file
 	metadata []byte
 	keys     []flv.KeyFrame
-	start    []byte // scratch for the start of a tag's body
 }
 
 func createFLV(s *storage, name string, ts media.Tracks) (muxer, error) {
@@ -48,7 +46,8 @@ func createFLV(s *storage, name string, ts media.Tracks) (muxer, error) {
 			return nil, err
 		}
 	}
-	return m, m.out.added(b)
+	m.out.buf = b
+	return m, nil
 }
 
 // announce appends the track's sequence header.
@@ -78,18 +77,11 @@ func (m *flvFile) write(p *media.Packet) error {
 	if p.Kind() == media.Video && p.Key {
 		m.keys = append(m.keys, flv.KeyFrame{Time: p.DTS, Position: m.out.off + int64(len(b))})
 	}
-	start, err := flvForm.AppendHeader(m.start[:0], p)
+	b, err := flvForm.AppendPacket(b, p)
 	if err != nil {
 		return err
 	}
-	m.start = start
-	size := len(start) + len(p.Payload)
-	if size > flv.MaxBody {
-		return fmt.Errorf("flv: a packet of %d bytes is too large for a tag", size)
-	}
-	b = flv.AppendTagHeader(b, flv.TypeOf(p.Kind()), flvForm.Timestamp(p), size)
-	b = append(append(b, start...), p.Payload...)
-	return m.out.added(binary.BigEndian.AppendUint32(b, uint32(flv.TagHeaderSize+size))) //nolint:gosec // at most MaxBody
+	return m.out.added(b)
 }
 
 func (m *flvFile) flush() error { return m.out.flush() }

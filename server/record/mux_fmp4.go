@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -35,8 +36,7 @@ func createMP4(s *storage, name string, ts media.Tracks) (muxer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mp4File{out: sink{f: f}, init: init, tracks: ts}
-	return m, m.out.added(append([]byte(nil), init...))
+	return &mp4File{out: sink{f: f, buf: bytes.Clone(init)}, init: init, tracks: ts}, nil
 }
 
 // fits: the description of a track stands once, at the start of the file.

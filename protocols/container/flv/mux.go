@@ -236,32 +236,46 @@ func (f Form) Timestamp(p *media.Packet) uint32 {
 // Tag returns the packet's whole tag, with its header and PreviousTagSize, in
 // one allocation.
 func (f Form) Tag(p *media.Packet) ([]byte, error) {
-	tag := make([]byte, TagHeaderSize, TagSize(maxHeader+len(p.Payload)))
-	tag, err := f.AppendHeader(tag, p)
+	tag, err := f.AppendPacket(make([]byte, 0, TagSize(maxHeader+len(p.Payload))), p)
 	if err != nil {
 		return nil, err
 	}
-	return finish(append(tag, p.Payload...), TypeOf(p.Kind()), f.Timestamp(p))
+	return tag, nil
+}
+
+// AppendPacket appends what Tag returns. On an error dst comes back as it was.
+func (f Form) AppendPacket(dst []byte, p *media.Packet) ([]byte, error) {
+	tag, err := f.AppendHeader(openTag(dst), p)
+	if err == nil {
+		tag, err = closeTag(append(tag, p.Payload...), len(dst), TypeOf(p.Kind()), f.Timestamp(p))
+	}
+	if err != nil {
+		return dst, err
+	}
+	return tag, nil
 }
 
 // SequenceTag returns the whole tag that announces the track, nil for tracks
 // that need none. The timestamp is in milliseconds.
 func (f Form) SequenceTag(t *media.Track, timestamp uint32) ([]byte, error) {
-	tag := make([]byte, TagHeaderSize, TagSize(maxHeader+len(t.Config)))
+	tag := openTag(make([]byte, 0, TagSize(maxHeader+len(t.Config))))
 	tag, err := f.AppendSequenceHeader(tag, t)
 	if err != nil || len(tag) == TagHeaderSize {
 		return nil, err
 	}
-	return finish(tag, TypeOf(t.Codec.Kind()), timestamp)
+	return closeTag(tag, 0, TypeOf(t.Codec.Kind()), timestamp)
 }
 
-// finish writes the tag's header into the room left for it and appends
-// PreviousTagSize.
-func finish(tag []byte, t TagType, timestamp uint32) ([]byte, error) {
-	size := len(tag) - TagHeaderSize
+// openTag appends room for a tag's header, before its body.
+func openTag(dst []byte) []byte { return append(dst, make([]byte, TagHeaderSize)...) }
+
+// closeTag writes the header into the room left for it at the given place and
+// appends PreviousTagSize.
+func closeTag(tag []byte, at int, t TagType, timestamp uint32) ([]byte, error) {
+	size := len(tag) - at - TagHeaderSize
 	if size > MaxBody {
 		return nil, fmt.Errorf("flv: tag body of %d bytes is over the limit of %d", size, MaxBody)
 	}
-	AppendTagHeader(tag[:0], t, timestamp, size)
-	return binary.BigEndian.AppendUint32(tag, uint32(len(tag))), nil //nolint:gosec // see above
+	AppendTagHeader(tag[:at], t, timestamp, size)
+	return binary.BigEndian.AppendUint32(tag, uint32(TagHeaderSize+size)), nil //nolint:gosec // see above
 }
