@@ -40,6 +40,8 @@ var (
 	encodeSound   = map[string]string{
 		"aac":       "-c:a aac -b:a 96k",
 		"opus":      "-c:a libopus -b:a 48k",
+		"mp3":       "-c:a libmp3lame -b:a 96k",
+		"mp2":       "-c:a mp2 -b:a 160k",
 		"pcm_alaw":  "-c:a pcm_alaw",
 		"pcm_mulaw": "-c:a pcm_mulaw",
 	}
@@ -60,6 +62,8 @@ func allMedia(t *testing.T) map[string]medium {
 		{medium{name: "H265+Opus", video: "hevc", audio: "opus", channels: 2, rate: 48000}, encodeH265 + "0"},
 		{medium{name: "B+PCMA", video: "h264", audio: "pcm_alaw", channels: 1, rate: 8000, bframes: 3}, encodeBFrames},
 		{medium{name: "slices+PCMU", video: "h264", audio: "pcm_mulaw", channels: 1, rate: 8000}, encodeSlices},
+		{medium{name: "slices+MP3", video: "h264", audio: "mp3", channels: 2, rate: 44100}, encodeSlices},
+		{medium{name: "slices+MP2", video: "h264", audio: "mp2", channels: 2, rate: 48000}, encodeSlices},
 	} {
 		out[m.name] = m.make(t, m.pictures)
 	}
@@ -72,6 +76,8 @@ func (m medium) make(t *testing.T, pictures string) medium {
 	suffix := ".mp4"
 	if strings.HasPrefix(m.audio, "pcm") {
 		suffix = ".mov"
+	} else if m.audio == "mp2" {
+		suffix = ".nut" // in MP4 it would read as MP3
 	}
 	m.file = filepath.Join(t.TempDir(), strings.NewReplacer(" ", "_", "+", "_").Replace(m.name)+suffix)
 	layout := map[int]string{1: "mono|c0=c0", 2: "stereo|c0=c0|c1=c0", 6: "5.1|c0=c0|c1=c0|c2=c0|c3=c0|c4=c0|c5=c0"}[m.channels]

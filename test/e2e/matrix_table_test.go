@@ -56,7 +56,8 @@ that joined in the middle of a group of pictures and stayed while the publisher 
 Publishers: ffmpeg, but for what its version 5.1 can't send: H265 and Opus by RTMP, and WHIP, are sent by test code from
 ffmpeg's files. Players: ffmpeg, but for H265 and Opus in RTMP and FLV, and WHEP (a receiver without a browser that writes
 down each packet). WebSocket players keep the bytes, which ffmpeg reads. B pictures and AAC don't go into WHIP: browsers send
-neither. RTSP over UDP carries four of the media: what is behind the transport is the same.
+neither. RTSP over UDP carries four of the media: what is behind the transport is the same. A transport stream by POST
+(HTTP-TS) carries the two that broadcasters send.
 
 Media: slices is H264 with four slices a picture; B is H264 with three B pictures in a row and pyramids; H265 with AAC 5.1 has two B
 pictures in a row. AAC is stereo where nothing else is said.

@@ -160,7 +160,8 @@ func (r *matrixRow) judge(t *testing.T, who string, c *capture, w want) verdict 
 // each other medium and each inlet is watched once.
 func (r *matrixRow) inBrowser() bool {
 	switch r.name {
-	case "RTMP/slices+AAC", "RTMP/B+PCMA", "RTSP TCP/slices+Opus", "RTSP UDP/B+AAC mono 22k", "WHIP/slices+PCMU":
+	case "RTMP/slices+AAC", "RTMP/B+PCMA", "RTSP TCP/slices+Opus", "RTSP UDP/B+AAC mono 22k", "WHIP/slices+PCMU",
+		"RTMP/slices+MP3", "RTSP TCP/slices+MP3", "HTTP-TS/slices+MP3", "HTTP-TS/slices+MP2":
 		return true
 	}
 	return false

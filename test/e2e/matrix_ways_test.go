@@ -18,7 +18,7 @@ func inlets() []inlet {
 	classics := []string{"slices+AAC", "B+AAC mono 22k", "H265+AAC 5.1", "slices+Opus", "B+PCMA", "slices+PCMU"}
 	return []inlet{
 		{
-			"RTMP", classics,
+			"RTMP", append(classics[:len(classics):len(classics)], "slices+MP3"),
 			func(t *testing.T, g *gateway, stream string, m medium) func() {
 				if !classic(m.video, m.audio) {
 					return publishEnhanced(t, g, filepath.Dir(stream), filepath.Base(stream), readScript(t, m.file))
@@ -26,8 +26,17 @@ func inlets() []inlet {
 				return push(t, m.file, "rtmp://"+g.rtmp+"/"+stream).kill
 			},
 		},
-		{"RTSP TCP", classics, publishRTSP("tcp")},
+		{"RTSP TCP", append(classics[:len(classics):len(classics)], "slices+MP3"), publishRTSP("tcp")},
 		{"RTSP UDP", classics[:4], publishRTSP("udp")},
+		{
+			"HTTP-TS",
+			[]string{"slices+MP3", "slices+MP2"},
+			func(t *testing.T, g *gateway, stream string, m medium) func() {
+				t.Helper()
+				return background(t, "ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-re", "-i", m.file, "-c", "copy",
+					"-f", "mpegts", "-method", "POST", "http://"+g.http+"/"+stream+".ts").kill
+			},
+		},
 		{
 			"WHIP",
 			[]string{"slices+Opus", "H265+Opus", "slices+PCMU"},
@@ -48,9 +57,9 @@ func publishRTSP(transport string) func(*testing.T, *gateway, string, medium) fu
 
 // outlets are all ways to play; records is the folder of the server's records.
 func outlets(records string) []outlet {
-	flv := []string{"h264", "hevc", "aac", "pcm_alaw", "pcm_mulaw"}
-	ts := []string{"h264", "hevc", "aac"}
-	rtsp := []string{"h264", "hevc", "aac", "opus", "pcm_alaw", "pcm_mulaw"}
+	flv := []string{"h264", "hevc", "aac", "mp3", "pcm_alaw", "pcm_mulaw"}
+	ts := []string{"h264", "hevc", "aac", "mp3", "mp2"}
+	rtsp := []string{"h264", "hevc", "aac", "opus", "mp3", "mp2", "pcm_alaw", "pcm_mulaw"}
 	mp4 := []string{"h264", "hevc", "aac", "opus"}
 	web := func(suffix string) func(g *gateway, stream string) string {
 		return func(g *gateway, stream string) string { return "http://" + g.http + "/" + stream + suffix }
@@ -60,17 +69,17 @@ func outlets(records string) []outlet {
 		{name: "HTTP-FLV", passes: flv, sound: "aac", record: playHTTPFLV},
 		{name: "WS-FLV", passes: flv, sound: "aac", record: playWebSocket(".flv", 3)},
 		{name: "HTTP-TS", passes: ts, sound: "aac", record: playFFmpeg(web(".ts"))},
-		{name: "WS-TS", passes: mp4, sound: "aac", record: playWebSocket(".ts?opus=1", 3)},
+		{name: "WS-TS", passes: append(ts, "opus"), sound: "aac", record: playWebSocket(".ts?opus=1", 3)},
 		{name: "HTTP-MP4", passes: mp4, sound: "aac", record: playFFmpeg(web(".mp4"))},
 		{name: "WS-MP4", passes: mp4, sound: "aac", record: playWebSocket(".mp4", 1)},
 		{name: "RTSP TCP", passes: rtsp, settle: 0.25, record: playRTSP("tcp")},
 		{name: "RTSP UDP", passes: rtsp, settle: 0.25, record: playRTSP("udp")},
-		{name: "HLS fMP4", passes: ts, sound: "aac", record: playFFmpeg(web(".m3u8"))},
-		{name: "HLS TS", passes: ts, sound: "aac", record: playFFmpeg(func(g *gateway, s string) string { return "http://" + g.http + "/hls/" + s + ".m3u8" })},
+		{name: "HLS fMP4", passes: []string{"h264", "hevc", "aac"}, sound: "aac", record: playFFmpeg(web(".m3u8"))},
+		{name: "HLS TS", passes: []string{"h264", "hevc", "aac", "mp3"}, sound: "aac", record: playFFmpeg(func(g *gateway, s string) string { return "http://" + g.http + "/hls/" + s + ".m3u8" })},
 		{name: "WHEP", passes: []string{"h264", "hevc", "opus", "pcm_alaw", "pcm_mulaw"}, sound: "opus", drops: true, settle: 1.5, record: playWHEP},
 		{name: "record FLV", passes: flv, sound: "aac", record: playRecord(records, ".flv")},
-		{name: "record TS", passes: mp4, sound: "aac", record: playRecord(records, ".ts")},
-		{name: "record MP4", passes: mp4, sound: "aac", record: playRecord(records, ".mp4")},
+		{name: "record TS", passes: append(ts, "opus"), sound: "aac", record: playRecord(records, ".ts")},
+		{name: "record MP4", passes: append(mp4, "mp3"), sound: "aac", record: playRecord(records, ".mp4")},
 	}
 }
 
