@@ -10,6 +10,10 @@ import (
 	"sluice/server/media"
 )
 
+// segmentsRoom is what the segment index takes at the start of a file: some 2700 key
+// frames, beyond which every second one is left out.
+const segmentsRoom = 64 << 10
+
 // fragmentTime is how long a fragment grows before it is written.
 const fragmentTime = time.Second
 
@@ -17,7 +21,7 @@ const fragmentTime = time.Second
 // the key frames at the end once it is finished.
 type mp4File struct {
 	out      sink
-	init     []byte
+	init     []byte // the start of the file up to the first fragment
 	tracks   media.Tracks
 	pacer    fmp4.Pacer
 	samples  []fmp4.Sample // the fragment to come
@@ -28,7 +32,7 @@ type mp4File struct {
 
 func createMP4(s *storage, name string, ts media.Tracks) (muxer, error) {
 	ts = ts.Without(media.Data)
-	init, err := fmp4.FileInit(ts)
+	init, err := fmp4.FileInit(ts, segmentsRoom)
 	if err != nil {
 		return nil, err
 	}
@@ -98,13 +102,13 @@ func (m *mp4File) finish(time.Duration) error {
 	if err := m.fragment(); err != nil {
 		return err
 	}
+	if err := m.index.Complete(m.init, m.out.size()); err != nil {
+		return err
+	}
 	if err := m.out.added(m.index.Append(m.out.buf)); err != nil {
 		return err
 	}
 	if err := m.out.flush(); err != nil {
-		return err
-	}
-	if err := fmp4.SetDuration(m.init, m.index.Duration()); err != nil {
 		return err
 	}
 	if _, err := m.out.f.WriteAt(m.init, 0); err != nil {
@@ -113,7 +117,7 @@ func (m *mp4File) finish(time.Duration) error {
 	return m.out.finish()
 }
 
-// maxInit bounds an initialisation segment, in bytes.
+// maxInit bounds an initialisation segment with the room after it, in bytes.
 const maxInit = 1 << 20
 
 // recoverMP4 cuts the file to its last whole fragment, and writes duration and
@@ -139,7 +143,7 @@ func recoverMP4(s *storage, name string) (survey, error) {
 	if _, err := f.ReadAt(head, 0); err != nil {
 		return survey{}, err
 	}
-	if err := fmp4.SetDuration(head, d); err != nil {
+	if err := found.Index.Complete(head, end); err != nil {
 		return survey{}, err
 	}
 	if _, err := f.WriteAt(head, 0); err != nil {

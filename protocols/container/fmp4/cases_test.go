@@ -210,7 +210,7 @@ func TestContentType(t *testing.T) {
 func TestSetDuration(t *testing.T) {
 	h264, aac := trackCases[0].track, trackCases[4].track
 	ts := media.Tracks{Video: &h264, Audio: &aac}
-	b, err := FileInit(ts)
+	b, err := FileInit(ts, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,14 +2,19 @@ package fmp4
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +129,57 @@ func checkSeek(t *testing.T, file string) {
 	}
 }
 
+// TestSeekOverHTTP: ffmpeg's demuxer, which browsers have too, finds the middle of
+// a file by its segment index, in a few requests for little of it.
+func TestSeekOverHTTP(t *testing.T) {
+	ts, packets := scanFile(t, record(t, "short.mp4", append(sources[0].options, "-movflags", "frag_keyframe+delay_moov", "-use_editlist", "0")...))
+	start := packets[0].DTS
+	var long []*media.Packet
+	for i := range 100 {
+		for _, p := range packets {
+			if p.DTS-start < 2*time.Second {
+				q := *p
+				q.DTS, q.PTS = p.DTS+time.Duration(i)*2*time.Second, p.PTS+time.Duration(i)*2*time.Second
+				long = append(long, &q)
+			}
+		}
+	}
+	file := writeRecord(t, ts, long)
+	var sent atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(counted{w, &sent}, r, "file.mp4", time.Time{}, bytes.NewReader(file))
+	}))
+	// What a response has in the kernel when its client leaves is little.
+	server.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if err := c.(*net.TCPConn).SetWriteBuffer(32 << 10); err != nil {
+			t.Error(err)
+		}
+		return ctx
+	}
+	server.Start()
+	defer server.Close()
+	out := runTool(t, "ffprobe", "-read_intervals", "100%+#1", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0", server.URL)
+	at, err := strconv.ParseFloat(strings.TrimSpace(out), 64)
+	if err != nil || at < 96 || at > 100.1 {
+		t.Errorf("a seek to 100 s finds %q", out)
+	}
+	if n := sent.Load(); n > int64(len(file))/2 {
+		t.Errorf("%d bytes of %d are sent", n, len(file))
+	}
+}
+
+// counted counts what is written.
+type counted struct {
+	http.ResponseWriter
+	n *atomic.Int64
+}
+
+func (c counted) Write(b []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(b)
+	c.n.Add(int64(n))
+	return n, err
+}
+
 // writeLive makes a fragment of each packet, as live players get them.
 func writeLive(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
 	t.Helper()
@@ -140,10 +196,11 @@ func writeLive(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
 	return out
 }
 
-// writeRecord makes fragments of some 20 samples, with duration and index.
+// writeRecord makes fragments of some 20 samples, and one at each key frame, with
+// duration and index.
 func writeRecord(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
 	t.Helper()
-	out, err := FileInit(ts)
+	out, err := FileInit(ts, 8192)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,16 +217,18 @@ func writeRecord(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte 
 		samples = samples[:0]
 	}
 	for _, p := range packets {
-		if s, ok := pacer.Push(p); ok {
-			samples = append(samples, s)
+		s, ok := pacer.Push(p)
+		if !ok {
+			continue
 		}
-		if len(samples) == 20 {
+		if k := s.Packet; len(samples) == 20 || len(samples) > 0 && k.Kind() == media.Video && k.Key {
 			write()
 		}
+		samples = append(samples, s)
 	}
 	samples = append(samples, pacer.Flush()...)
 	write()
-	if err := SetDuration(out, index.Duration()); err != nil {
+	if err := index.Complete(out, int64(len(out))); err != nil {
 		t.Fatal(err)
 	}
 	return index.Append(out)

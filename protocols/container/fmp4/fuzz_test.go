@@ -27,13 +27,13 @@ func FuzzNextBox(f *testing.F) {
 // FuzzParseInit writes what it reads: what is read then is the same.
 func FuzzParseInit(f *testing.F) {
 	for _, c := range trackCases {
-		b, err := FileInit(media.Tracks{}.With(&c.track))
+		b, err := FileInit(media.Tracks{}.With(&c.track), 0)
 		if err != nil {
 			f.Fatal(err)
 		}
 		f.Add(b)
 	}
-	b, err := FileInit(media.Tracks{Video: picture, Audio: sound})
+	b, err := FileInit(media.Tracks{Video: picture, Audio: sound}, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func FuzzParseInit(f *testing.F) {
 		}
 		ts := m.Tracks()
 		_, _ = ContentType(ts)
-		first, err := FileInit(ts)
+		first, err := FileInit(ts, 0)
 		if err != nil {
 			return // a configuration that a file may not have
 		}
@@ -59,7 +59,7 @@ func FuzzParseInit(f *testing.F) {
 		if a := ts.Audio; a != nil && a.SampleRate > math.MaxUint16 && a.Config == nil {
 			return // no codec without a configuration has such a rate
 		}
-		second, err := FileInit(m.Tracks())
+		second, err := FileInit(m.Tracks(), 0)
 		if err != nil || !bytes.Equal(second, first) {
 			t.Errorf("written as\n%x, then %v as\n%x", first, err, second)
 		}

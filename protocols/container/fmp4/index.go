@@ -7,13 +7,15 @@ import (
 	"sluice/server/media"
 )
 
-// Index collects where in a file decoding can start, for the mfra box at its
-// end, and how long the file is. The zero value is ready.
+// Index collects where in a file decoding can start, for the sidx box at its start
+// and the mfra box at its end, and how long the file is. The zero value is ready.
 type Index struct {
 	entries [2][]entry
+	rates   [2]int           // of the tracks' clocks
+	ends    [2]time.Duration // of the tracks
 	begun   bool
+	first   int64 // where the first fragment begins
 	start   time.Duration
-	end     time.Duration
 }
 
 // entry is one place that a player can seek to.
@@ -44,10 +46,10 @@ func (x *Index) Add(offset int64, samples []Sample) {
 			firsts[i], places[i] = s.Packet, counts[i]
 		}
 		if !x.begun {
-			x.begun, x.start = true, s.Packet.PTS
+			x.begun, x.first, x.start = true, offset, s.Packet.PTS
 		}
 		x.start = min(x.start, s.Packet.PTS)
-		x.end = max(x.end, s.Packet.PTS+s.Duration)
+		x.ends[i] = max(x.ends[i], s.Packet.PTS+s.Duration)
 	}
 	traf := byte(0)
 	for i, p := range firsts {
@@ -55,6 +57,7 @@ func (x *Index) Add(offset int64, samples []Sample) {
 			traf++
 		}
 		if p != nil && len(x.entries[i]) < maxEntries {
+			x.rates[i] = Timescale(p.Track)
 			e := entry{media.ToClock(p.PTS, Timescale(p.Track)), offset, traf, places[i]}
 			x.entries[i] = append(x.entries[i], e)
 		}
@@ -63,7 +66,7 @@ func (x *Index) Add(offset int64, samples []Sample) {
 
 // Duration returns the time from the first sample to the end of the last, in
 // presentation.
-func (x *Index) Duration() time.Duration { return x.end - x.start }
+func (x *Index) Duration() time.Duration { return max(x.ends[0], x.ends[1]) - x.start }
 
 // Append appends the mfra box, which stands at the end of a file (8.8.9 to
 // 8.8.11).

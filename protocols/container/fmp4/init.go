@@ -9,9 +9,20 @@ const movieTimescale = 1000
 // no duration. The tracks must be ones that Carries, and there must be one.
 func Init(ts media.Tracks) ([]byte, error) { return newInit(ts, false) }
 
-// FileInit returns the start of a file whose duration will be known: Init with
-// room for SetDuration.
-func FileInit(ts media.Tracks) ([]byte, error) { return newInit(ts, true) }
+// FileInit returns the start of a file of which more will be known: Init with room
+// for Index.Complete, of which the segment index gets that many bytes, 8 at least,
+// or none.
+func FileInit(ts media.Tracks, room int) ([]byte, error) {
+	b, err := newInit(ts, true)
+	if err != nil || room < headerSize {
+		return b, err
+	}
+	w := &writer{b: b}
+	free := w.box("free")
+	w.zero(room - headerSize)
+	w.end(free)
+	return w.b, nil
+}
 
 func newInit(ts media.Tracks, file bool) ([]byte, error) {
 	if err := check(ts); err != nil {

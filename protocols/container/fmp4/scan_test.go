@@ -20,7 +20,7 @@ type tape struct {
 
 func newTape(t testing.TB) *tape {
 	t.Helper()
-	start, err := FileInit(media.Tracks{Video: picture, Audio: sound})
+	start, err := FileInit(media.Tracks{Video: picture, Audio: sound}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
