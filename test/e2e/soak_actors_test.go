@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -184,6 +185,11 @@ func (a actor) publish(ctx context.Context, kind, file string, to ...string) {
 		_ = cmd.Wait()
 	}()
 	a.pause(stay, 3*time.Second)
+	if a.r.IntN(4) == 0 { // it freezes, and then sends what it has missed
+		_ = cmd.Process.Signal(syscall.SIGSTOP)
+		a.pause(stay, 5*time.Second)
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+	}
 	a.pause(stay, 12*time.Second)
 	var err error
 	if stay.Err() != nil && ctx.Err() == nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -80,7 +81,7 @@ const keepRecords = 16 << 20
 // newSoak starts the servers and makes the media.
 func newSoak(t *testing.T) *soak {
 	quick := []string{
-		"LOG_LEVEL=info", "HUB_SECOND_PUBLISHER=takeover", "HUB_RECONNECT_WAIT=20s", "HUB_VIEWER_LATENCY=3s",
+		"LOG_LEVEL=info", "HUB_SECOND_PUBLISHER=takeover", "HUB_RECONNECT_WAIT=20s", "HUB_VIEWER_LATENCY=3s", "HUB_TRACK_WAIT=3s",
 		"WEBRTC_PEER_TIMEOUT=3s", "SIGNALING_POST_RATE_PER_SECOND=0", "SIGNALING_POST_RATE_BURST=1",
 		"RTMP_SETUP_TIMEOUT=5s", "RTMP_WRITE_TIMEOUT=3s", "RTSP_SETUP_TIMEOUT=5s", "RTSP_WRITE_TIMEOUT=3s", "RTSP_SESSION_TIMEOUT=6s", "RTSP_DESCRIBE_WAIT=30s",
 		"HTTPFLV_WRITE_TIMEOUT=3s", "HTTPTS_WRITE_TIMEOUT=3s", "HTTPMP4_WRITE_TIMEOUT=3s", "HLS_SESSION_TIMEOUT=10s", "HLS_IDLE_TIMEOUT=10s",
@@ -182,7 +183,8 @@ func (g *gateway) streams() (list []stream) {
 	return list
 }
 
-// sample notes what the server holds, now and then.
+// sample notes what the server holds, now and then, and has it read its
+// configuration again, which nobody is to notice.
 func (s *soak) sample(every time.Duration, done <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -192,6 +194,7 @@ func (s *soak) sample(every time.Duration, done <-chan struct{}) {
 			return
 		case <-tick.C:
 		}
+		_ = s.g.cmd.Process.Signal(syscall.SIGHUP)
 		list := s.g.streams()
 		viewers := 0
 		for _, l := range list {
