@@ -56,6 +56,9 @@ type encoder struct {
 	held      []fmp4.Sample
 	begun     bool
 	lastVideo time.Duration
+	// lacking says that a track of the head has been missing since then.
+	lacking bool
+	since   time.Duration
 }
 
 // Encode makes one fragment of a picture and the sound held back for it, or of
@@ -68,11 +71,8 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	if p.Kind() == media.Data {
 		return nil
 	}
-	if item.Tracks != e.tracks {
-		if err := e.configure(*item.Tracks); err != nil {
-			return err
-		}
-		e.tracks = item.Tracks
+	if err := e.follow(item.Tracks, p.DTS); err != nil {
+		return err
 	}
 	if p.Key && len(e.sets) > 0 {
 		p = withSets(p, e.sets)
@@ -85,6 +85,31 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 		return nil
 	}
 	return e.flush(p.Kind(), emit)
+}
+
+// lackFor is how long the head stays where a track of it is not there.
+const lackFor = 3 * time.Second
+
+// follow goes over to a set of tracks. Where a publisher that comes back has one
+// track before the other the head stays meanwhile: players can go on.
+func (e *encoder) follow(ts *media.Tracks, now time.Duration) error {
+	if ts != e.tracks {
+		e.tracks = ts
+		if e.lacking = e.head != nil && lacks(*ts, *e.head.Tracks); !e.lacking {
+			return e.configure(*ts)
+		}
+		e.since = now
+	}
+	if !e.lacking || now-e.since < lackFor {
+		return nil
+	}
+	e.lacking = false
+	return e.configure(*ts)
+}
+
+// lacks reports whether a is b without one of its tracks.
+func lacks(a, b media.Tracks) bool {
+	return a.Video == nil && a.Audio.Same(b.Audio) && b.Video != nil || a.Audio == nil && a.Video.Same(b.Video) && b.Audio != nil
 }
 
 // flush makes a fragment of what is held.

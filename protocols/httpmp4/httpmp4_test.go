@@ -131,6 +131,25 @@ func TestEncoder(t *testing.T) {
 			s.packet(&again, 34)
 			s.packet(avc, 66)
 		}, "1 v0s\n1 a1ms\n1 v33ms\n1 v66ms a34ms\n"},
+		{"the publisher comes back, with its sound later", func(s *script) {
+			s.use(avc, aac)
+			s.packet(avc, 0)
+			s.packet(aac, 1)
+			s.use(avc)
+			s.packet(avc, 33)
+			s.packet(avc, 2900)
+			s.use(avc, aac)
+			s.packet(aac, 2910)
+			s.packet(avc, 2950)
+		}, "1 v0s\n1 v33ms a1ms\n1 v2.9s\n1 v2.95s a2.91s\n"},
+		{"the publisher comes back without pictures", func(s *script) {
+			s.use(avc, aac)
+			s.packet(avc, 0)
+			s.use(aac)
+			s.packet(aac, 1000)
+			s.packet(aac, 3990)
+			s.packet(aac, 4010)
+		}, "1 v0s\n1 a1s\n1 a3.99s\n2 a4.01s\n"},
 		{"the picture's form changes", func(s *script) {
 			s.use(avc, aac)
 			s.packet(avc, 0)
