@@ -5,11 +5,11 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"sluice/server/bearer"
 	"sluice/server/hub"
 )
 
@@ -72,14 +72,9 @@ func (s *session) close(reason error) {
 
 // play asks the hub for a viewer of a form.
 func (h *Handler) play(r *http.Request, f form, authorized bool) (*hub.Viewer, error) {
-	q := r.URL.Query()
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		token = q.Get("token")
-	}
 	return h.hub.Play(h.ctx, hub.Session{
 		Stream: f.stream, Protocol: protocolName(f.ts), Remote: r.RemoteAddr, UserAgent: r.UserAgent(),
-		Token: token, Query: q, Authorized: authorized,
+		Token: bearer.Token(r), Query: r.URL.Query(), Authorized: authorized,
 	}, accepts(f.ts, f.opus))
 }
 

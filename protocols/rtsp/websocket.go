@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"sluice/protocols/rtsp/wire"
+	"sluice/server/bearer"
 )
 
 // Suffix ends the path of a stream's WebSocket.
@@ -69,7 +70,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // token there, others as the header of HTTP.
 func tunnelQuery(r *http.Request) url.Values {
 	q := r.URL.Query()
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && !q.Has("token") {
+	if token := bearer.Token(r); token != "" {
 		q.Set("token", token)
 	}
 	return q

@@ -3,17 +3,15 @@ package api
 
 import (
 	"crypto/subtle"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
-	"strings"
 
+	"sluice/server/bearer"
 	"sluice/server/httpd"
 	"sluice/server/hub"
-	"sluice/server/media"
 )
 
 // Config is where the API listens.
@@ -84,38 +82,26 @@ func handler(cfg Config, src Sources) http.Handler {
 func kick(h *hub.Hub) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !h.Kick(r.PathValue("id")) {
-			fail(w, http.StatusNotFound, "no session has this id; GET /api/v1/streams lists them")
+			httpd.Fail(w, http.StatusNotFound, "no session has this id; GET /api/v1/streams lists them")
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
-// fail answers with an error that says what to do next.
-func fail(w http.ResponseWriter, code int, message string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
-}
-
 // values serves what get returns as JSON.
 func values(get func() any) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(get())
+		httpd.JSON(w, http.StatusOK, get())
 	})
 }
 
 // guard lets those through who give the token, where there is one.
 func guard(token string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if q := r.URL.Query().Get("token"); given == "" {
-			given = q
-		}
-		if token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(given)) != 1 {
+		if token != "" && subtle.ConstantTimeCompare([]byte(token), []byte(bearer.Token(r))) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			fail(w, http.StatusUnauthorized, "give the api token as Authorization: Bearer or ?token=")
+			httpd.Fail(w, http.StatusUnauthorized, "give the api token as Authorization: Bearer or ?token=")
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -124,36 +110,23 @@ func guard(token string, next http.Handler) http.Handler {
 
 // Stream is one stream as the API shows it.
 type Stream struct {
-	Name      string     `json:"name"`
-	Live      bool       `json:"live"`
-	Publisher *hub.Info  `json:"publisher"`
-	Tracks    []Track    `json:"tracks"`
-	Viewers   []hub.Info `json:"viewers"`
-}
-
-// Track is one track as the API shows it.
-type Track struct {
-	Kind       string `json:"kind"`
-	Codec      string `json:"codec"`
-	Width      int    `json:"width,omitempty"`
-	Height     int    `json:"height,omitempty"`
-	SampleRate int    `json:"sample_rate,omitempty"`
-	Channels   int    `json:"channels,omitempty"`
+	Name      string          `json:"name"`
+	Live      bool            `json:"live"`
+	Publisher *hub.Info       `json:"publisher"`
+	Tracks    []hub.TrackInfo `json:"tracks"`
+	Viewers   []hub.Info      `json:"viewers"`
 }
 
 func streams(h *hub.Hub) []Stream {
 	list := []Stream{}
 	for _, s := range h.Streams() {
-		out := Stream{Name: s.Name(), Tracks: []Track{}, Viewers: []hub.Info{}}
+		out := Stream{Name: s.Name(), Viewers: []hub.Info{}}
 		if p := s.Publisher(); p != nil {
 			info := p.Info()
 			out.Publisher = &info
 		}
 		ts, live := s.Tracks()
-		out.Live = live
-		for _, t := range ts.Media() {
-			out.Tracks = append(out.Tracks, trackOf(t))
-		}
+		out.Live, out.Tracks = live, hub.TrackInfos(ts)
 		for _, v := range s.Viewers() {
 			out.Viewers = append(out.Viewers, v.Info())
 		}
@@ -187,11 +160,4 @@ func sessions(src Sources) map[string]any {
 		all[name] = f()
 	}
 	return all
-}
-
-func trackOf(t *media.Track) Track {
-	return Track{
-		Kind: t.Codec.Kind().String(), Codec: t.Codec.String(), Width: t.Width, Height: t.Height,
-		SampleRate: t.SampleRate, Channels: t.Channels,
-	}
 }

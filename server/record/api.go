@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/server/httpd"
 )
 
 // Operations of the control API, as net/http patterns. API serves them.
@@ -55,7 +57,7 @@ func (s *Service) API() http.Handler {
 	mux.HandleFunc(opStart, s.serveStart)
 	mux.HandleFunc(opStop, func(w http.ResponseWriter, r *http.Request) {
 		if !s.End(r.PathValue("id")) {
-			fail(w, http.StatusNotFound, "no running record has this id; GET /api/v1/records lists them")
+			httpd.Fail(w, http.StatusNotFound, "no running record has this id; GET /api/v1/records lists them")
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -63,7 +65,7 @@ func (s *Service) API() http.Handler {
 	mux.HandleFunc(opDelete, func(w http.ResponseWriter, r *http.Request) {
 		id := r.PathValue("id")
 		if !s.End(id) && !s.Delete(id) {
-			fail(w, http.StatusNotFound, "no record has this id; GET /api/v1/records lists them")
+			httpd.Fail(w, http.StatusNotFound, "no record has this id; GET /api/v1/records lists them")
 			return
 		}
 		w.WriteHeader(http.StatusNoContent)
@@ -78,7 +80,7 @@ func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
 	if v := q.Get("limit"); v != "" {
 		n, err := strconv.Atoi(v)
 		if err != nil || n < 0 {
-			fail(w, http.StatusBadRequest, "limit is a number")
+			httpd.Fail(w, http.StatusBadRequest, "limit is a number")
 			return
 		}
 		limit = min(n, maxListed)
@@ -91,7 +93,7 @@ func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	finished := newest(s.Records(), limit, func(r Record) bool { return stream == "" || r.Stream == stream })
-	reply(w, http.StatusOK, map[string]any{"running": running, "finished": finished})
+	httpd.JSON(w, http.StatusOK, map[string]any{"running": running, "finished": finished})
 }
 
 // newest returns the last records that ok takes, the newest first.
@@ -117,14 +119,14 @@ func urlOf(r Record) string {
 func (s *Service) serveStart(w http.ResponseWriter, r *http.Request) {
 	// A page of another origin can't send this type without being allowed to.
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); kind != "application/json" {
-		fail(w, http.StatusUnsupportedMediaType, "send Content-Type: application/json")
+		httpd.Fail(w, http.StatusUnsupportedMediaType, "send Content-Type: application/json")
 		return
 	}
 	var q request
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&q); err != nil {
-		fail(w, http.StatusBadRequest, err.Error())
+		httpd.Fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	o := Order{Stream: q.Stream, Format: q.Format, Path: q.Path, SegmentSize: q.SegmentSize}
@@ -137,27 +139,17 @@ func (s *Service) serveStart(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		if *d.into, err = time.ParseDuration(d.text); err != nil {
-			fail(w, http.StatusBadRequest, fmt.Sprintf("%s: %q is no duration, as 1h30m", d.name, d.text))
+			httpd.Fail(w, http.StatusBadRequest, fmt.Sprintf("%s: %q is no duration, as 1h30m", d.name, d.text))
 			return
 		}
 	}
 	st, err := s.Record(o)
 	switch {
 	case errors.Is(err, ErrClosing):
-		fail(w, http.StatusServiceUnavailable, err.Error())
+		httpd.Fail(w, http.StatusServiceUnavailable, err.Error())
 	case err != nil:
-		fail(w, http.StatusBadRequest, err.Error())
+		httpd.Fail(w, http.StatusBadRequest, err.Error())
 	default:
-		reply(w, http.StatusCreated, st)
+		httpd.JSON(w, http.StatusCreated, st)
 	}
-}
-
-func reply(w http.ResponseWriter, code int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(code)
-	_ = json.NewEncoder(w).Encode(v)
-}
-
-func fail(w http.ResponseWriter, code int, message string) {
-	reply(w, code, map[string]string{"error": message})
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/bearer"
+	"sluice/server/httpd"
 	"sluice/server/hub"
 )
 
@@ -78,12 +80,8 @@ func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // may returns nil, or why the request's token may not play the stream.
 func (f *Files) may(r *http.Request, stream string) error {
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		token = r.URL.Query().Get("token")
-	}
 	return f.authorize(r.Context(), hub.ActionPlay, hub.Session{
-		Stream: stream, Protocol: "record", Remote: r.RemoteAddr, UserAgent: r.UserAgent(), Token: token, Query: r.URL.Query(),
+		Stream: stream, Protocol: "record", Remote: r.RemoteAddr, UserAgent: r.UserAgent(), Token: bearer.Token(r), Query: r.URL.Query(),
 	})
 }
 
@@ -103,7 +101,7 @@ func (f *Files) list(w http.ResponseWriter, r *http.Request) {
 		return ok
 	})
 	w.Header().Set("Cache-Control", "no-cache")
-	reply(w, http.StatusOK, list)
+	httpd.JSON(w, http.StatusOK, list)
 }
 
 func (f *Files) file(w http.ResponseWriter, r *http.Request, name string) {

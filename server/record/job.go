@@ -87,10 +87,10 @@ type Status struct {
 	State   string    `json:"state"` // waiting, recording, failed
 	Started time.Time `json:"start_time"`
 	// File is what is written now, Duration (seconds), Bytes and Tracks are of it.
-	File     string  `json:"file,omitempty"`
-	Duration float64 `json:"duration"`
-	Bytes    int64   `json:"bytes"`
-	Tracks   []Track `json:"tracks"`
+	File     string          `json:"file,omitempty"`
+	Duration float64         `json:"duration"`
+	Bytes    int64           `json:"bytes"`
+	Tracks   []hub.TrackInfo `json:"tracks"`
 	// Files counts the files begun, Gaps where the disk was too slow.
 	Files int    `json:"files"`
 	Gaps  int    `json:"gaps"`
@@ -334,7 +334,7 @@ func (j *job) create(p *media.Packet, ts media.Tracks) (*take, error) {
 		return nil, err
 	}
 	rec := Record{
-		ID: id, Stream: j.Stream, Format: j.Format, File: name, State: StateRecording, Start: p.Arrival, Tracks: tracksOf(ts),
+		ID: id, Stream: j.Stream, Format: j.Format, File: name, State: StateRecording, Start: p.Arrival, Tracks: hub.TrackInfos(ts),
 	}
 	if j.rule != nil {
 		rec.Rule = string(j.rule.Match)
@@ -428,13 +428,13 @@ func (j *job) failed(err error) {
 func (j *job) report() {
 	s := Status{
 		ID: j.id, Stream: j.Stream, Format: j.Format, State: "waiting", Started: j.started, Files: j.files, Gaps: j.gaps,
-		Tracks: []Track{},
+		Tracks: []hub.TrackInfo{},
 	}
 	if j.rule != nil {
 		s.Rule = string(j.rule.Match)
 	}
 	if t := j.cur; t != nil {
-		s.State, s.File, s.Bytes, s.Tracks = "recording", t.rec.File, t.mux.size(), tracksOf(t.tracks)
+		s.State, s.File, s.Bytes, s.Tracks = "recording", t.rec.File, t.mux.size(), hub.TrackInfos(t.tracks)
 		s.Duration = seconds(t.duration())
 	}
 	j.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"sluice/server/media"
+	"sluice/server/hub"
 )
 
 // ledgerDir holds the ledger, below the record folder. A template can't reach
@@ -42,36 +42,15 @@ type Record struct {
 	Duration float64 `json:"duration"`
 	Size     int64   `json:"size"`
 	// Gaps counts where the disk was too slow and pictures are missing.
-	Gaps   int     `json:"gaps,omitempty"`
-	Tracks []Track `json:"tracks"`
+	Gaps   int             `json:"gaps,omitempty"`
+	Tracks []hub.TrackInfo `json:"tracks"`
 	// Reason is why the record ended.
 	Reason string `json:"reason,omitempty"`
-}
-
-// Track is one track of a record.
-type Track struct {
-	Kind       string `json:"kind"`
-	Codec      string `json:"codec"`
-	Width      int    `json:"width,omitempty"`
-	Height     int    `json:"height,omitempty"`
-	SampleRate int    `json:"sample_rate,omitempty"`
-	Channels   int    `json:"channels,omitempty"`
 }
 
 // seconds returns d in seconds, to the millisecond.
 func seconds(d time.Duration) float64 {
 	return float64(d.Round(time.Millisecond).Milliseconds()) / 1000
-}
-
-func tracksOf(ts media.Tracks) []Track {
-	list := []Track{}
-	for _, t := range ts.Media() {
-		list = append(list, Track{
-			Kind: t.Codec.Kind().String(), Codec: t.Codec.String(), Width: t.Width, Height: t.Height,
-			SampleRate: t.SampleRate, Channels: t.Channels,
-		})
-	}
-	return list
 }
 
 // ledger knows the records, on disk and in memory.

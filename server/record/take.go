@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/server/hub"
 	"sluice/server/media"
 )
 
@@ -82,7 +83,7 @@ func (c closer) finish(t *take, failure, reason error) {
 		found.size = t.mux.size()
 	}
 	rec := t.rec
-	rec.Tracks = tracksOf(t.tracks)
+	rec.Tracks = hub.TrackInfos(t.tracks)
 	if failure != nil {
 		t.mux.abandon()
 		var err error

@@ -68,7 +68,7 @@ func protocol(path string) string {
 func allowed(from, to string) bool {
 	// What protocols stand on.
 	core := []string{
-		"server/hub", "server/media", "server/ring", "server/udp", "server/redact", "protocols/codec", "protocols/container",
+		"server/hub", "server/media", "server/ring", "server/udp", "server/redact", "server/bearer", "protocols/codec", "protocols/container",
 	}
 	switch {
 	case from == module: // main
@@ -81,7 +81,7 @@ func allowed(from, to string) bool {
 		return false
 	case below(from, "server/media"), below(from, "web"):
 		return false
-	case within(from, "server/ring", "server/udp", "server/redact"):
+	case within(from, "server/ring", "server/udp", "server/redact", "server/bearer"):
 		return false
 	case below(from, "server/hub"):
 		return within(to, "server/media", "server/ring")

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/protocols/internal/wsframe"
+	"sluice/server/bearer"
 	"sluice/server/hub"
 )
 
@@ -39,14 +40,9 @@ type Front func(dst []byte, c hub.Chunk) (front []byte, n int)
 
 // Session returns who asks, and for what; ws says that it is by a WebSocket.
 func (m Media) Session(r *http.Request, ws bool) hub.Session {
-	q := r.URL.Query()
-	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !bearer {
-		token = q.Get("token")
-	}
 	return hub.Session{
 		Stream: strings.TrimSuffix(r.URL.Path, m.Suffix), Protocol: m.protocol(ws), Remote: r.RemoteAddr,
-		UserAgent: r.UserAgent(), Token: token, Query: q,
+		UserAgent: r.UserAgent(), Token: bearer.Token(r), Query: r.URL.Query(),
 	}
 }
 
