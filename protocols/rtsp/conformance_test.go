@@ -38,7 +38,7 @@ type kitPlayer struct {
 
 func playKit(ctx context.Context, url string) (prototest.Player, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s, err := (&Client{}).Describe(ctx, url)
+	s, err := (&Client{IdleTimeout: time.Hour}).Describe(ctx, url) // one that reads nothing for a while has not ended
 	if err != nil {
 		cancel()
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -193,13 +192,13 @@ func (a actor) publish(ctx context.Context, kind, file string, to ...string) {
 	a.pause(stay, 12*time.Second)
 	var err error
 	if stay.Err() != nil && ctx.Err() == nil {
-		err = fmt.Errorf("ffmpeg ended after %v: %s", time.Since(began), said.String())
+		err = fmt.Errorf("%s: ffmpeg ended after %v: %s", to[len(to)-1], time.Since(began), said.String())
 	}
 	a.note(kind, 0, err)
 	if a.crash() {
 		_ = cmd.Process.Kill()
 	} else {
-		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Process.Signal(syscall.SIGTERM) // an interrupt is ignored until ffmpeg is ready for it, where the shell says so
 	}
 	select {
 	case <-ended:

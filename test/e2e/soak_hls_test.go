@@ -196,8 +196,11 @@ func (v *hlsViewer) fetch(ctx context.Context, uri string) (pieces int, err erro
 		return 0, err
 	}
 	code, b, err := v.get(ctx, address.String())
-	if err != nil || code != http.StatusOK {
-		return 0, fmt.Errorf("%d: %w", code, err)
+	if err == nil && code != http.StatusOK {
+		err = fmt.Errorf("%d %s", code, b)
+	}
+	if err != nil {
+		return 0, err
 	}
 	if isMap {
 		v.mapped, v.head = name, newMP4Beats(bytes.NewReader(b))

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -52,7 +52,7 @@ func (a actor) readFFmpeg(ctx context.Context, watched func(), input ...string) 
 	if a.crash() {
 		_ = cmd.Process.Kill()
 	} else {
-		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Process.Signal(syscall.SIGTERM)
 	}
 	_, _ = io.Copy(io.Discard, out)
 	_ = cmd.Wait()
