@@ -50,10 +50,10 @@ func TestCodecChange(t *testing.T) {
 // TestNothingPlayable: a stream in codecs without a payload format.
 func TestNothingPlayable(t *testing.T) {
 	f := startService(t, auth.Config{})
-	ac3 := &media.Track{Codec: media.AC3, SampleRate: 48000, Channels: 2}
-	pub := f.publishHub(t, "live/test", ac3)
+	flac := &media.Track{Codec: media.FLAC, SampleRate: 48000, Channels: 2}
+	pub := f.publishHub(t, "live/test", flac)
 	pub.Expect(media.Audio)
-	if err := pub.Write(&media.Packet{Track: ac3, Payload: make([]byte, 100)}); err != nil {
+	if err := pub.Write(&media.Packet{Track: flac, Payload: make([]byte, 100)}); err != nil {
 		t.Fatal(err)
 	}
 	f.dial(t).do(wire.UnsupportedMediaType, wire.Describe, f.url("live/test"), nil)

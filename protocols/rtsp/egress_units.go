@@ -18,7 +18,7 @@ const maxPayload = 1400
 
 // playable are the codecs that have an RTP payload format.
 var playable = hub.Accept(media.H264, media.H265, media.AV1, media.VP8, media.VP9,
-	media.AAC, media.Opus, media.PCMA, media.PCMU, media.G722, media.L16, media.MP3, media.MP2)
+	media.AAC, media.Opus, media.PCMA, media.PCMU, media.G722, media.L16, media.MP3, media.MP2, media.AC3)
 
 // wireFormat is the wire format of RTSP players. Those over WebSocket have a
 // log of their own, in which each packet is a message.

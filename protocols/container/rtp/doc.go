@@ -11,7 +11,7 @@
 // Payload formats: H264 (RFC 6184), H265 (RFC 7798), AV1 (AOM, RTP Payload
 // Format For AV1 1.0), VP8 (RFC 7741), VP9 (RFC 9628), Opus (RFC 7587), AAC
 // (RFC 3640 and, receiving only, RFC 6416), PCMA, PCMU, G722 and L16
-// (RFC 3551), MP3 and MP2 (RFC 2250).
+// (RFC 3551), MP3 and MP2 (RFC 2250), AC-3 (RFC 4184).
 //
 // The package is pure: no clock, no I/O, no locks. Nothing in it may be used
 // by two goroutines at once.

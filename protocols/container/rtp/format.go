@@ -102,6 +102,8 @@ func (f Format) Codec() media.Codec {
 		return media.L16
 	case nameMPA:
 		return media.MP3
+	case nameAC3:
+		return media.AC3
 	default:
 		return media.CodecUnknown
 	}
@@ -110,6 +112,7 @@ func (f Format) Codec() media.Codec {
 const (
 	nameLATM = "MP4A-LATM"
 	nameMPA  = "MPA"
+	nameAC3  = "AC3"
 )
 
 // FormatOf returns the format in which a Packetizer of this package sends the
@@ -146,6 +149,8 @@ func FormatOf(t *media.Track) (Format, error) {
 		f.Channels = t.Channels
 	case media.MP3, media.MP2:
 		f.Name = nameMPA
+	case media.AC3:
+		f.Name, f.Channels = nameAC3, t.Channels
 	}
 	return f, err
 }

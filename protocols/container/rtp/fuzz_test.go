@@ -88,7 +88,8 @@ func known(err error) bool {
 
 func checkUnit(t *testing.T, codec media.Codec, u Unit, maxUnit int) {
 	t.Helper()
-	if u.Track == nil || u.Track.Codec != codec || len(u.Payload) == 0 {
+	fits := u.Track != nil && (u.Track.Codec == codec || codec == media.MP3 && u.Track.Codec == media.MP2) // MPA is both
+	if !fits || len(u.Payload) == 0 {
 		t.Fatalf("unit of %d bytes with track %v", len(u.Payload), u.Track)
 	}
 	if len(u.Payload) > maxUnit+64 && codec.Kind() == media.Video {
@@ -148,6 +149,7 @@ func FuzzVP8(f *testing.F)  { fuzz(f, streamOf(media.VP8), vp8Cases) }
 func FuzzVP9(f *testing.F)  { fuzz(f, streamOf(media.VP9), vp9Cases) }
 func FuzzAAC(f *testing.F)  { fuzz(f, streamOf(media.AAC), aacCases) }
 func FuzzMP3(f *testing.F)  { fuzz(f, streamOf(media.MP3), nil) }
+func FuzzAC3(f *testing.F)  { fuzz(f, streamOf(media.AC3), ac3Cases) }
 func FuzzOpus(f *testing.F) { fuzz(f, streamOf(media.Opus), nil) }
 func FuzzL16(f *testing.F)  { fuzz(f, streamOf(media.L16), nil) }
 

@@ -48,6 +48,8 @@ func NewDepacketizer(f Format, cfg DepacketizerConfig) (Depacketizer, error) {
 		return &soundDepacketizer{track: &media.Track{Codec: codec, SampleRate: f.Clock, Channels: channels}, check: checkSamples(2 * channels)}, nil
 	case media.MP3:
 		return &mpaDepacketizer{}, nil
+	case media.AC3:
+		return &ac3Depacketizer{clock: f.Clock}, nil
 	default:
 		return nil, fmt.Errorf("%w: %s", ErrCodec, f.Name)
 	}

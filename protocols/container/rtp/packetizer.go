@@ -105,6 +105,8 @@ func NewPacketizer(c media.Codec, cfg PacketizerConfig) (Packetizer, error) {
 		return samplePacketizer{size: size, bytes: 2}, nil
 	case media.MP3, media.MP2:
 		return mpaPacketizer{size: size}, nil
+	case media.AC3:
+		return ac3Packetizer{size: size}, nil
 	default:
 		return nil, fmt.Errorf("%w: %v", ErrCodec, c)
 	}
@@ -121,7 +123,7 @@ func ClockRate(t *media.Track) int {
 		return 48000 // whatever the coded bandwidth, RFC 7587 4.1
 	case media.PCMA, media.PCMU, media.G722:
 		return 8000 // for G722 by an old error that is kept, RFC 3551 4.5.2
-	case media.AAC, media.L16:
+	case media.AAC, media.L16, media.AC3:
 		return t.SampleRate
 	default:
 		return 0

@@ -292,6 +292,83 @@ func TestMP3(t *testing.T) {
 	}.run(t, d)
 }
 
+var (
+	ac3Format = Format{Name: "AC3", Clock: 48000, Channels: 6}
+	ac3Whole1 = hexOf(ac3Frame) + strings.Repeat("aa", 1784)
+)
+
+var ac3Cases = []rxCase{
+	{
+		name:    "two frames in a packet",
+		packets: []rx{{payload: "0002" + ac3Whole1 + ac3Whole1, ts: 1, marker: true}},
+		want:    []got{{payload: ac3Whole1, ts: 1}, {payload: ac3Whole1, ts: 1537}},
+	},
+	{
+		name: "fragments",
+		packets: []rx{
+			{payload: "0103" + ac3Whole1[:2400], ts: 5},
+			{payload: "0303" + ac3Whole1[2400:3000], ts: 5},
+			{payload: "0303" + ac3Whole1[3000:], ts: 5, marker: true},
+			{payload: "0202" + ac3Whole1[:200], ts: 1541},
+			{payload: "0302" + ac3Whole1[200:], ts: 1541, marker: true},
+		},
+		want: []got{{payload: ac3Whole1, ts: 5}, {payload: ac3Whole1, ts: 1541}},
+	},
+	{
+		name: "losses",
+		packets: []rx{
+			{payload: "0102" + ac3Whole1[:2400], ts: 5},
+			{payload: "0302" + ac3Whole1[2400:], ts: 1541, marker: true, lost: true}, // of a frame whose start is lost
+			{payload: "0102" + ac3Whole1[:2400], ts: 3077},                           // its end is lost
+			{payload: "0001" + ac3Whole1, ts: 4613, marker: true, lost: true},
+			{payload: "0102" + ac3Whole1[:2400], ts: 6149}, // its end was never sent
+			{payload: "0001" + ac3Whole1, ts: 7685, marker: true},
+		},
+		want: []got{{payload: ac3Whole1, ts: 4613, lost: true}, {payload: ac3Whole1, ts: 7685, lost: true}},
+	},
+	{
+		name: "malformed",
+		packets: []rx{
+			{payload: "0001", ts: 1, marker: true},
+			{payload: "0001" + ac3Whole1[:3000], ts: 2, marker: true},
+			{payload: "0102" + ac3Whole1, ts: 3},
+			{payload: "0102" + "00112233445566778899", ts: 4},
+			{payload: "0102" + ac3Whole1[:2400], ts: 5},
+			{payload: "0302" + ac3Whole1[2400:] + "aa", ts: 5, marker: true},
+			{payload: "0102" + ac3Whole1[:2400], ts: 6},
+			{payload: "0302" + ac3Whole1[2400:3000], ts: 6, marker: true},                           // the last, and too short
+			{payload: "0001" + "0b77017f34870000" + strings.Repeat("aa", 760), ts: 7, marker: true}, // E-AC-3
+			{payload: "0001" + ac3Whole1, ts: 8, marker: true},
+		},
+		want: []got{{payload: ac3Whole1, ts: 8, lost: true}},
+		errs: []error{ErrMalformed, ErrMalformed, ErrMalformed, ErrMalformed, ErrMalformed, ErrMalformed, ErrMalformed},
+	},
+}
+
+func TestAC3(t *testing.T) {
+	for _, c := range ac3Cases {
+		t.Run(c.name, func(t *testing.T) {
+			d := must(NewDepacketizer(ac3Format, DepacketizerConfig{}))
+			c.run(t, d)
+			if diff := cmp.Diff(&media.Track{Codec: media.AC3, SampleRate: 48000, Channels: 6}, d.Track()); diff != "" {
+				t.Errorf("track (-want +got):\n%s", diff)
+			}
+		})
+	}
+	// The frame type tells whether a first fragment is one that can be decoded.
+	for size, want := range map[int]string{1800: "0001", 1400: "0102", 1122: "0102", 1121: "0202", 500: "0204"} {
+		z := must(NewPacketizer(media.AC3, PacketizerConfig{MaxPayload: size}))
+		list := must(z.Append(nil, &media.Packet{Payload: unhex(ac3Whole1)}))
+		if got := hexOf(list[0].Data[:2]); got != want || !list[len(list)-1].Marker {
+			t.Errorf("payloads of %d bytes begin with %s, want %s", size, got, want)
+		}
+	}
+	z := must(NewPacketizer(media.AC3, PacketizerConfig{}))
+	if _, err := z.Append(nil, &media.Packet{}); !errors.Is(err, ErrMalformed) {
+		t.Errorf("an empty frame: %v", err)
+	}
+}
+
 func TestSamples(t *testing.T) {
 	for _, c := range []struct {
 		format Format
@@ -327,7 +404,7 @@ func TestFormats(t *testing.T) {
 		}
 		d := must(NewDepacketizer(again, DepacketizerConfig{}))
 		switch s.track.Codec {
-		case media.VP8, media.VP9, media.AV1, media.MP3:
+		case media.VP8, media.VP9, media.AV1, media.MP3, media.AC3:
 			if d.Track() != nil {
 				t.Errorf("%s: a track from the SDP alone", s.name)
 			}

@@ -24,7 +24,8 @@ var (
 	av1C     = unhex("81000c000a0b000000043d07c402f80040")
 	vp9Key   = unhex("824983420014100f1604")
 	vp8Key   = unhex("30a2009d012a4001f000")
-	mp3Frame = unhex("fffb9064") // 128 kbit/s, 44100 Hz: 417 bytes
+	mp3Frame = unhex("fffb9064")         // 128 kbit/s, 44100 Hz: 417 bytes
+	ac3Frame = unhex("0b7700001e40e1b0") // 448 kbit/s, 48000 Hz, 3/2.1: 1792 bytes
 )
 
 // stream makes the media packets of one codec for the tests.
@@ -68,6 +69,7 @@ func streams() []stream {
 		{name: "G722", track: &media.Track{Codec: media.G722, SampleRate: 16000, Channels: 1}, frame: randomFrame(1, 500)},
 		{name: "L16", track: &media.Track{Codec: media.L16, SampleRate: 44100, Channels: 2}, frame: randomFrame(4, 250)},
 		{name: "MP3", track: &media.Track{Codec: media.MP3, SampleRate: 44100, Channels: 2}, frame: mp3TestFrame},
+		{name: "AC-3", track: &media.Track{Codec: media.AC3, SampleRate: 48000, Channels: 6}, frame: ac3TestFrame},
 	}
 	for i := range list {
 		list[i].format = must(FormatOf(list[i].track))
@@ -112,6 +114,10 @@ func opusFrame(rnd *rand.Rand, _ bool) []byte {
 
 func mp3TestFrame(rnd *rand.Rand, _ bool) []byte {
 	return append(append([]byte{}, mp3Frame...), fill(rnd, 417-len(mp3Frame))...)
+}
+
+func ac3TestFrame(rnd *rand.Rand, _ bool) []byte {
+	return append(append([]byte{}, ac3Frame...), fill(rnd, 1792-len(ac3Frame))...)
 }
 
 // h264Frame has one to four slices, on key pictures with parameter sets.
