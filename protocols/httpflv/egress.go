@@ -12,37 +12,42 @@ import (
 
 // form is how one player wants its stream. All players of a form share bytes.
 type form struct {
-	flv       flv.Form
-	opus, vp8 bool // the player takes these, by fourCC
-	g711      bool
+	flv  flv.Form
+	asks hub.Codecs // of those in onDemand
+	g711 bool
+}
+
+// onDemand are the codecs that only players get that ask for them: those that
+// don't know their fourCCs show nothing at all, not even the picture.
+var onDemand = map[string]hub.Codecs{
+	"opus": hub.Accept(media.Opus),
+	"vp8":  hub.Accept(media.VP8),
+	"flac": hub.Accept(media.FLAC),
+	"ac3":  hub.Accept(media.AC3, media.EAC3),
 }
 
 func formOf(r *http.Request) form {
 	q := r.URL.Query()
 	f := form{
 		flv:  flv.Form{Enhanced: true, LegacyHEVC: q.Get("hevc") == "12"},
-		opus: q.Get("opus") == "1", vp8: q.Get("vp8") == "1",
 		g711: !strings.HasPrefix(r.UserAgent(), "Mozilla/"), // as every browser's begins
 	}
 	if q.Has("g711") {
 		f.g711 = q.Get("g711") == "1"
+	}
+	for name, codecs := range onDemand {
+		if q.Get(name) == "1" {
+			f.asks |= codecs
+		}
 	}
 	return f
 }
 
 // accepts returns the codecs that FLV carries to this player.
 func (f form) accepts() hub.Codecs {
-	set := hub.Accept(
-		media.H264, media.H265, media.AV1, media.VP9,
-		media.AAC, media.MP3, media.FLAC, media.AC3, media.EAC3, media.Script)
+	set := f.asks | hub.Accept(media.H264, media.H265, media.AV1, media.VP9, media.AAC, media.MP3, media.Script)
 	if f.g711 {
 		set |= hub.Accept(media.PCMA, media.PCMU)
-	}
-	if f.opus {
-		set |= hub.Accept(media.Opus)
-	}
-	if f.vp8 {
-		set |= hub.Accept(media.VP8)
 	}
 	return set
 }

@@ -132,6 +132,22 @@ func TestG711(t *testing.T) {
 	}
 }
 
+// TestOnDemand: codecs that players hang on go to those that ask.
+func TestOnDemand(t *testing.T) {
+	for query, codec := range map[string]media.Codec{
+		"opus=1": media.Opus, "vp8=1": media.VP8, "flac=1": media.FLAC, "ac3=1": media.AC3, "vp8=1&ac3=1": media.EAC3,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/live/a.flv?"+query, nil)
+		if !formOf(r).accepts().Has(codec) {
+			t.Errorf("%s does not bring %v", query, codec)
+		}
+		r = httptest.NewRequest(http.MethodGet, "/live/a.flv?g711=1", nil)
+		if formOf(r).accepts().Has(codec) {
+			t.Errorf("%v comes without %s", codec, query)
+		}
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	e := form{}.format().New()
 	avc := prototest.H264()
