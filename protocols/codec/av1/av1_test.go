@@ -184,7 +184,7 @@ func TestUnits(t *testing.T) {
 			if IsKey(sized) != c.key {
 				t.Errorf("key %v", IsKey(sized))
 			}
-			if full, err := Normalize(AppendTemporalUnit(nil, got)); err != nil || !bytes.Equal(full, got) {
+			if full, err := Normalize(append(OBU{Type: TypeTemporalDelimiter}.Append(nil), got...)); err != nil || !bytes.Equal(full, got) {
 				t.Errorf("with a delimiter: %x, %v", full, err)
 			}
 		})

@@ -146,13 +146,6 @@ func Normalize(payload []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// AppendTemporalUnit appends a payload of media.Packet with a temporal
-// delimiter before it, as files and MPEG-TS want it.
-func AppendTemporalUnit(dst, payload []byte) []byte {
-	dst = OBU{Type: TypeTemporalDelimiter}.Append(dst)
-	return append(dst, payload...)
-}
-
 // ReadLeb128 reads a leb128 value (4.10.5) and returns its length in bytes, 0
 // when b does not start with one that fits in 32 bits.
 func ReadLeb128(b []byte) (v uint64, n int) {

@@ -2,11 +2,7 @@
 // frames, no configuration.
 package g711
 
-import (
-	"time"
-
-	"sluice/server/media"
-)
+import "sluice/server/media"
 
 // Rate is the sample rate in Hz, and the RTP clock (RFC 3551 table 4).
 const Rate = 8000
@@ -15,9 +11,4 @@ const Rate = 8000
 // with the given number of channels.
 func Track(codec media.Codec, channels int) *media.Track {
 	return &media.Track{Codec: codec, SampleRate: Rate, Channels: channels}
-}
-
-// Duration returns the length of a payload; channels must be positive.
-func Duration(payload []byte, channels int) time.Duration {
-	return media.FromClock(int64(len(payload)/channels), Rate)
 }

@@ -163,23 +163,23 @@ func TestBadConfigs(t *testing.T) {
 }
 
 var payloadCases = []struct {
-	name                  string
-	units                 [][]byte
-	key, disposable, hasB bool
+	name            string
+	units           [][]byte
+	key, disposable bool
 }{
-	{"empty", nil, false, false, false},
-	{"IDR with parameter sets", [][]byte{{0x67, 1}, {0x68}, {0x65, 0x88, 0x84}}, true, false, false},
-	{"P", [][]byte{{0x06, 5}, {0x41, 0x9a, 0x24}}, false, false, false},
-	{"B not referred to", [][]byte{{0x01, 0x9e, 0x41}, {0x01, 0x43, 0xcf}}, false, true, true},
-	{"B referred to", [][]byte{{0x41, 0x9e, 0x41}}, false, false, true},
-	{"only SEI", [][]byte{{0x06, 5}}, false, false, false},
+	{"empty", nil, false, false},
+	{"IDR with parameter sets", [][]byte{{0x67, 1}, {0x68}, {0x65, 0x88, 0x84}}, true, false},
+	{"P", [][]byte{{0x06, 5}, {0x41, 0x9a, 0x24}}, false, false},
+	{"B not referred to", [][]byte{{0x01, 0x9e, 0x41}, {0x01, 0x43, 0xcf}}, false, true},
+	{"B referred to", [][]byte{{0x41, 0x9e, 0x41}}, false, false},
+	{"only SEI", [][]byte{{0x06, 5}}, false, false},
 }
 
 func TestPayloads(t *testing.T) {
 	for _, c := range payloadCases {
 		p := nal.Join(c.units...)
-		if IsKey(p) != c.key || Disposable(p) != c.disposable || HasB(p) != c.hasB {
-			t.Errorf("%s: key %v, disposable %v, B %v", c.name, IsKey(p), Disposable(p), HasB(p))
+		if IsKey(p) != c.key || Disposable(p) != c.disposable {
+			t.Errorf("%s: key %v, disposable %v", c.name, IsKey(p), Disposable(p))
 		}
 	}
 }
@@ -235,15 +235,6 @@ func FuzzPayload(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		IsKey(b)
 		Disposable(b)
-		HasB(b)
 		ConfigOf(b)
 	})
-}
-
-func BenchmarkHasB(b *testing.B) {
-	p := nal.Join([]byte{0x06, 5}, append([]byte{0x41, 0x9a, 0x24}, make([]byte, 5000)...))
-	b.ReportAllocs()
-	for b.Loop() {
-		HasB(p)
-	}
 }

@@ -117,20 +117,6 @@ func ParseSlice(unit []byte) (Slice, error) {
 	return s, nil
 }
 
-// HasB reports whether the payload (4-byte lengths) holds a B slice: such a
-// stream is sent in another order than it is shown.
-func HasB(payload []byte) bool {
-	for u := range nal.Units(payload) {
-		if !TypeOf(u).IsSlice() {
-			continue
-		}
-		if s, err := ParseSlice(u); err == nil && s.Type == SliceB {
-			return true
-		}
-	}
-	return false
-}
-
 // seiRecoveryPoint is the payloadType of a recovery point (D.1.8).
 const seiRecoveryPoint = 6
 

@@ -77,15 +77,6 @@ func Duration(packet []byte) (time.Duration, error) {
 	return media.FromClock(int64(n), ClockRate), err
 }
 
-// Channels returns the channels that the packet is coded with, 1 or 2, and 0
-// for an empty packet. A decoder makes the number that its Head or SDP says.
-func Channels(packet []byte) int {
-	if len(packet) == 0 {
-		return 0
-	}
-	return 1 + int(packet[0]>>2&1)
-}
-
 // Head is an identification header.
 type Head struct {
 	Channels   uint8  // output channels, 1 to 255

@@ -46,12 +46,6 @@ func ParseHeader(frame []byte) (Header, error) {
 	return h, nil
 }
 
-// IsKey reports whether the frame is a key frame.
-func IsKey(frame []byte) bool {
-	h, err := ParseHeader(frame)
-	return err == nil && h.Key
-}
-
 // Track returns the track of a stream that has the given key frame.
 func Track(frame []byte) (*media.Track, error) {
 	h, err := ParseHeader(frame)

@@ -94,9 +94,3 @@ func (h *Header) parseKey(r *bits.Reader) error {
 	h.Width, h.Height = int(r.Uint(16))+1, int(r.Uint(16))+1
 	return nil
 }
-
-// IsKey reports whether the frame is a key frame.
-func IsKey(frame []byte) bool {
-	h, err := ParseHeader(frame)
-	return err == nil && h.Key
-}

@@ -45,9 +45,6 @@ func TestFrames(t *testing.T) {
 			if d := cmp.Diff(c.want, h); d != "" || err != nil {
 				t.Error(d, err)
 			}
-			if IsKey(frame) != c.want.Key {
-				t.Error("IsKey is wrong")
-			}
 			for n := range frame {
 				if h, err := ParseHeader(frame[:n]); err == nil && (n == 0 || h != c.want) {
 					t.Errorf("cut at %d: %+v", n, h)

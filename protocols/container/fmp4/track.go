@@ -3,6 +3,7 @@ package fmp4
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/server/media"
 )
@@ -16,23 +17,17 @@ const defaultRate = 48000
 // ErrCodec is wrapped by errors for tracks that MP4 cannot carry.
 var ErrCodec = errors.New("fmp4: codec that MP4 cannot carry")
 
-// Codecs are the codecs that the package carries.
 var codecs = [...]media.Codec{
 	media.H264, media.H265, media.AV1, media.VP9,
 	media.AAC, media.Opus, media.MP3, media.FLAC, media.AC3, media.EAC3,
 }
 
 // Codecs returns the codecs that the package carries.
-func Codecs() []media.Codec { return codecs[:len(codecs):len(codecs)] }
+func Codecs() []media.Codec { return slices.Clone(codecs[:]) }
 
 // Carries reports whether the package carries the codec.
 func Carries(c media.Codec) bool {
-	for _, k := range codecs {
-		if k == c {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(codecs[:], c)
 }
 
 // TrackID returns the track_ID of a kind: 1 for video, 2 for audio, 0 for what

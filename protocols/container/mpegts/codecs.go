@@ -55,9 +55,6 @@ func place(c media.Codec) int {
 	return -1
 }
 
-// Carries reports whether a transport stream can carry the codec.
-func Carries(c media.Codec) bool { return place(c) >= 0 }
-
 // Codecs returns the codecs that a transport stream can carry.
 func Codecs() []media.Codec {
 	list := make([]media.Codec, len(forms))

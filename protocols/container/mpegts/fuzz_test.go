@@ -62,7 +62,7 @@ func FuzzDemuxer(f *testing.F) {
 
 func checkPacket(t *testing.T, p *media.Packet) {
 	t.Helper()
-	if p.PTS < p.DTS || len(p.Payload) == 0 || p.Track == nil || !Carries(p.Track.Codec) {
+	if p.PTS < p.DTS || len(p.Payload) == 0 || p.Track == nil || place(p.Track.Codec) < 0 {
 		t.Fatalf("%+v", p)
 	}
 	if p.Kind() == media.Video && (nal.Check(p.Payload) != nil || len(p.Payload) > 1<<17 || p.Track.Config == nil) {

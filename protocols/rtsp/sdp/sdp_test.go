@@ -1,7 +1,6 @@
 package sdp
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 	"testing"
@@ -9,7 +8,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice/protocols/container/rtp"
-	"sluice/server/media"
 )
 
 // descriptions have the shapes of what real senders say. They drive the test
@@ -131,22 +129,6 @@ func TestParseRefused(t *testing.T) {
 	}
 }
 
-func TestChoose(t *testing.T) {
-	s, err := Parse([]byte(descriptions[2].text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got []media.Codec
-	for i := range s.Media {
-		f, _ := s.Media[i].Choose()
-		got = append(got, f.Codec())
-	}
-	want := []media.Codec{media.H264, media.PCMA, media.CodecUnknown, media.CodecUnknown}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestResolve(t *testing.T) {
 	for _, c := range []struct{ base, control, want string }{
 		{"rtsp://h/a", "trackID=1", "rtsp://h/a/trackID=1"},
@@ -165,41 +147,20 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestDescribe: what is written for a track is read as the same track.
-func TestDescribe(t *testing.T) {
-	for _, c := range []struct {
-		track *media.Track
-		line  string
-	}{
-		{&media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}, "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/48000/2\r\n"},
-		{&media.Track{Codec: media.PCMA, SampleRate: 8000, Channels: 1}, "m=audio 0 RTP/AVP 8\r\n"},
-		{&media.Track{Codec: media.L16, SampleRate: 48000, Channels: 2}, "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 L16/48000/2\r\n"},
-		{&media.Track{Codec: media.L16, SampleRate: 44100, Channels: 2}, "m=audio 0 RTP/AVP 10\r\n"},
-		{&media.Track{Codec: media.G722, SampleRate: 16000, Channels: 1}, "m=audio 0 RTP/AVP 9\r\n"},
-	} {
-		video := &media.Track{Codec: media.VP8}
-		s, err := Describe("live/a\r\nx=y", video, c.track)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := s.Append(nil)
-		if !bytes.Contains(text, []byte(c.line)) || !bytes.Contains(text, []byte("m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=control:trackID=0\r\n")) || bytes.Contains(text, []byte("\nx=")) {
-			t.Errorf("%v: %s", c.track.Codec, text)
-		}
-		again, err := Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, ok := again.Media[1].Choose()
-		if !ok {
-			t.Fatalf("%v: no format", c.track.Codec)
-		}
-		if got, err := f.Track(); err != nil || !got.Same(c.track) {
-			t.Errorf("%+v, want %+v, %v", got, c.track, err)
-		}
-	}
-	if _, err := Describe("a", &media.Track{Codec: media.AC3, SampleRate: 48000}); !errors.Is(err, rtp.ErrCodec) {
-		t.Errorf("AC3: %v", err)
+// TestAppend: no value makes a line of its own, and a format without a name has
+// no rtpmap.
+func TestAppend(t *testing.T) {
+	s := &Session{Name: "live/a\r\nx=y", Control: "*", Range: "npt=now-", Media: []Media{
+		{Type: "video", Protocol: "RTP/AVP", Control: "trackID=0", Formats: []Format{{PayloadType: 96, Format: rtp.Format{Name: "VP8", Clock: 90000}}}},
+		{Type: "audio", Protocol: "RTP/AVP", Control: "trackID=1", Direction: SendOnly, Formats: []Format{
+			{PayloadType: 97, Format: rtp.Format{Name: "L16", Clock: 48000, Channels: 2, Params: rtp.Params{"a": "1", "b": ""}}}, {PayloadType: 8},
+		}},
+	}}
+	const want = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=live/a  x=y\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\na=range:npt=now-\r\n" +
+		"m=video 0 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\na=control:trackID=0\r\n" +
+		"m=audio 0 RTP/AVP 97 8\r\na=rtpmap:97 L16/48000/2\r\na=fmtp:97 a=1;b\r\na=sendonly\r\na=control:trackID=1\r\n"
+	if d := cmp.Diff(want, string(s.Append(nil))); d != "" {
+		t.Error(d)
 	}
 }
 
@@ -217,9 +178,6 @@ func FuzzParse(f *testing.F) {
 			_ = s.URL("rtsp://h/a", i)
 			if len(m.Formats) > MaxFormats {
 				t.Fatalf("%d formats", len(m.Formats))
-			}
-			if f, ok := m.Choose(); ok {
-				_, _ = f.Track()
 			}
 		}
 		again, err := Parse(s.Append(nil))

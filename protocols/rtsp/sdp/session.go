@@ -81,24 +81,3 @@ func (m *Media) Kind() media.Kind {
 		return media.Data
 	}
 }
-
-// Choose returns the first format that package rtp can take, of the media's
-// own kind; false where there is none.
-func (m *Media) Choose() (Format, bool) {
-	for _, f := range m.Formats {
-		if c := f.Codec(); c != media.CodecUnknown && c.Kind() == m.Kind() {
-			return f, true
-		}
-	}
-	return Format{}, false
-}
-
-// Track returns what the format's parameters tell of the track, nil where the
-// configuration comes in band. The error is that of rtp.NewDepacketizer.
-func (f Format) Track() (*media.Track, error) {
-	d, err := rtp.NewDepacketizer(f.Format, rtp.DepacketizerConfig{})
-	if err != nil {
-		return nil, err
-	}
-	return d.Track(), nil
-}

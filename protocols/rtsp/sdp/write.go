@@ -1,50 +1,9 @@
 package sdp
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
-
-	"sluice/protocols/container/rtp"
-	"sluice/server/media"
 )
-
-// firstDynamic is the first dynamic payload type (RFC 3551 6).
-const firstDynamic = 96
-
-// Describe returns the description of a session with these tracks, in their
-// order. Media i has the control attribute "trackID=i". The error is that of
-// rtp.FormatOf.
-func Describe(name string, tracks ...*media.Track) (*Session, error) {
-	s := &Session{Name: name, Control: "*", Range: "npt=now-"}
-	for i, t := range tracks {
-		f, err := rtp.FormatOf(t)
-		if err != nil {
-			return nil, fmt.Errorf("sdp: %w", err)
-		}
-		m := Media{
-			Type: "audio", Protocol: "RTP/AVP", Control: "trackID=" + strconv.Itoa(i),
-			Formats: []Format{{PayloadType: payloadType(f, i), Format: f}},
-		}
-		if t.Codec.Kind() == media.Video {
-			m.Type = "video"
-		}
-		s.Media = append(s.Media, m)
-	}
-	return s, nil
-}
-
-// payloadType returns the static type of a format, and a dynamic one where it
-// has none.
-func payloadType(f rtp.Format, i int) uint8 {
-	for pt := range uint8(firstDynamic) {
-		s, ok := rtp.StaticFormat(pt)
-		if ok && strings.EqualFold(s.Name, f.Name) && s.Clock == f.Clock && max(s.Channels, 1) == max(f.Channels, 1) {
-			return pt
-		}
-	}
-	return uint8(firstDynamic + i)
-}
 
 // Append appends the description as text. An empty Origin and Name get values
 // that mean nothing, as the syntax wants some.
