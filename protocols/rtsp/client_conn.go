@@ -53,9 +53,7 @@ func (c *clientConn) close() {
 	c.stop()
 	c.nc.Close()
 	for _, l := range c.links {
-		if l.udp != nil {
-			l.udp.close()
-		}
+		l.close()
 	}
 	c.links = nil
 }

@@ -34,7 +34,7 @@ func (c *Client) Describe(ctx context.Context, url string) (*ClientSession, erro
 			return err
 		}
 		r := &wire.Request{Method: wire.Describe, URL: cc.target.url}
-		r.Header.Set(wire.HeaderAccept, mediaType)
+		r.Header.Set(wire.HeaderAccept, typeSDP)
 		resp, err := cc.do(r)
 		if err != nil {
 			return err
@@ -50,9 +50,6 @@ func (c *Client) Describe(ctx context.Context, url string) (*ClientSession, erro
 	conn.control = s.description.AggregateURL(s.base)
 	return s, nil
 }
-
-// mediaType is that of session descriptions.
-const mediaType = "application/sdp"
 
 // baseURL returns what the URLs of a description start from (RFC 2326 C.1.1).
 func baseURL(requested string, h wire.Header) string {
@@ -74,7 +71,7 @@ func (c *Client) Announce(ctx context.Context, url string, d *sdp.Session) (*Cli
 			return err
 		}
 		r := &wire.Request{Method: wire.Announce, URL: cc.target.url, Body: d.Append(nil)}
-		r.Header.Set(wire.HeaderContentType, mediaType)
+		r.Header.Set(wire.HeaderContentType, typeSDP)
 		resp, err := cc.do(r)
 		if err == nil {
 			cc.keepSession(resp)

@@ -12,6 +12,7 @@ import (
 
 	"sluice/protocols/container/rtp/timing"
 	"sluice/protocols/rtsp/sdp"
+	"sluice/protocols/rtsp/wire"
 	"sluice/server/hub"
 	"sluice/server/media"
 	"sluice/server/udp"
@@ -99,7 +100,7 @@ func (p *player) Context() context.Context { return p.viewer.Context() }
 
 // Description implements Source.
 func (p *player) Description() *sdp.Session {
-	s := &sdp.Session{Name: p.viewer.Stream().Name(), Control: "*", Range: "npt=now-"}
+	s := &sdp.Session{Name: p.viewer.Stream().Name(), Control: "*", Range: wire.LiveRange}
 	for lane, t := range p.desc.tracks {
 		if t == nil {
 			continue

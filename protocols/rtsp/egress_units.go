@@ -1,13 +1,13 @@
 package rtsp
 
 import (
-	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
 	"time"
 
 	"sluice/protocols/container/rtp"
 	"sluice/protocols/internal/wsframe"
+	"sluice/protocols/rtsp/wire"
 	"sluice/server/hub"
 	"sluice/server/media"
 )
@@ -173,7 +173,7 @@ type unit struct {
 func (u *unit) build(payloads []rtp.Payload, timestamp uint32, websocket bool) {
 	size := 0
 	for _, p := range payloads {
-		size += wsframe.MaxShortHeader + frameHead + rtp.HeaderSize + len(p.Data)
+		size += wsframe.MaxShortHeader + wire.FrameHeaderSize + rtp.HeaderSize + len(p.Data)
 	}
 	u.websocket = websocket
 	u.data, u.ends, u.time = make([]byte, 0, size), make([]int32, 0, len(payloads)), timestamp+payloads[0].Ticks
@@ -181,10 +181,9 @@ func (u *unit) build(payloads []rtp.Payload, timestamp uint32, websocket bool) {
 		pl := &payloads[i]
 		packet := rtp.HeaderSize + len(pl.Data)
 		if websocket {
-			u.data = wsframe.AppendHeader(u.data, wsframe.Binary, frameHead+packet)
+			u.data = wsframe.AppendHeader(u.data, wsframe.Binary, wire.FrameHeaderSize+packet)
 		}
-		u.data = append(u.data, '$', u.track.channel)
-		u.data = binary.BigEndian.AppendUint16(u.data, uint16(packet))
+		u.data = wire.AppendFrameHeader(u.data, u.track.channel, packet)
 		h := rtp.Packet{
 			Timestamp: timestamp + pl.Ticks, SSRC: u.track.ssrc, Sequence: uint16(u.first[u.lane] + uint64(i)),
 			PayloadType: u.track.payloadType, Marker: pl.Marker,
@@ -195,14 +194,11 @@ func (u *unit) build(payloads []rtp.Payload, timestamp uint32, websocket bool) {
 	}
 }
 
-// frameHead is the size of the header of an interleaved frame.
-const frameHead = 4
-
 // packets yields the RTP packets.
 func (u *unit) packets(yield func([]byte) bool) {
 	from := 0
 	for _, end := range u.ends {
-		if !yield(u.data[u.frame(from)+frameHead : end : end]) {
+		if !yield(u.data[u.frame(from)+wire.FrameHeaderSize : end : end]) {
 			return
 		}
 		from = int(end)

@@ -18,6 +18,12 @@ type link struct {
 	octets   atomic.Uint32
 }
 
+func (l *link) close() {
+	if l.udp != nil {
+		l.udp.close()
+	}
+}
+
 // output is where a player's packets go.
 type output struct {
 	conn      mediaWriter

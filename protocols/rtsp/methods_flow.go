@@ -20,7 +20,7 @@ func (c *serverConn) play(req *wire.Request) (*wire.Response, error) {
 		return nil, &StatusError{Status: wire.MethodNotValid}
 	}
 	res := c.answer(req.CSeq(), wire.OK)
-	res.Header.Add(wire.HeaderRange, wire.Live().String())
+	res.Header.Add(wire.HeaderRange, wire.LiveRange)
 	if s.state == statePlaying {
 		return res, nil // some send it again to keep the session alive
 	}
@@ -121,7 +121,7 @@ func (c *serverConn) record(req *wire.Request) (*wire.Response, error) {
 		return nil, &StatusError{Status: wire.MethodNotValid}
 	}
 	res := c.answer(req.CSeq(), wire.OK)
-	res.Header.Add(wire.HeaderRange, wire.Live().String())
+	res.Header.Add(wire.HeaderRange, wire.LiveRange)
 	if s.state == stateRecording {
 		return res, nil
 	}

@@ -110,12 +110,6 @@ func (c *serverConn) endSession(reason error) {
 	}
 }
 
-func (l *link) close() {
-	if l.udp != nil {
-		l.udp.close()
-	}
-}
-
 // drop ends the link of one track.
 func (s *session) drop(track int) bool {
 	i := slices.IndexFunc(s.links, func(l *link) bool { return l.track == track })

@@ -29,6 +29,10 @@ const (
 	HeaderWWWAuthenticate = "WWW-Authenticate"
 )
 
+// LiveRange is the Range of what has no beginning and no end (RFC 2326 3.6), in
+// headers and in session descriptions.
+const LiveRange = "npt=now-"
+
 // Header is the header of a message: its fields in their order.
 type Header []Field
 

@@ -118,53 +118,6 @@ func TestSession(t *testing.T) {
 	}
 }
 
-var ranges = []struct {
-	text, want string
-	r          Range
-}{
-	{"npt=now-", "npt=now-", Live()},
-	{"npt=0-", "npt=0.000-", Range{Unit: "npt"}},
-	{"npt=0.000-10", "npt=0.000-10.000", Range{Unit: "npt", End: 10 * time.Second}},
-	{" NPT = 1:02:03.5 - ;time=x", "npt=3723.500-", Range{Unit: "npt", Start: 3723500 * time.Millisecond}},
-	{"npt=-5", "npt=0.000-5.000", Range{Unit: "npt", End: 5 * time.Second}},
-	{"npt=0.123456-", "npt=0.123456-", Range{Unit: "npt", Start: 123456 * time.Microsecond}},
-	{"clock=20061117T143025Z-", "clock=20061117T143025Z-", Range{Unit: "clock", Value: "20061117T143025Z-"}},
-	{"smpte=0:10:20-0:10:25", "smpte=0:10:20-0:10:25", Range{Unit: "smpte", Value: "0:10:20-0:10:25"}},
-}
-
-func TestRange(t *testing.T) {
-	for _, c := range ranges {
-		got, err := ParseRange(c.text)
-		if err != nil || got != c.r || got.String() != c.want {
-			t.Errorf("%q: %+v, %q, %v", c.text, got, got, err)
-		}
-	}
-	for _, s := range []string{"", "npt", "npt=", "=1-", "npt=x-", "npt=1:2:3:4-", "npt=0:60-", "npt=1e300-", "npt=0x10-", "npt=inf-", "npt=nan-", "a b=1"} {
-		if got, err := ParseRange(s); err == nil {
-			t.Errorf("%q: %+v", s, got)
-		}
-	}
-}
-
-func FuzzRange(f *testing.F) {
-	for _, c := range ranges {
-		f.Add(c.text)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		r, err := ParseRange(s)
-		if err != nil {
-			return
-		}
-		if r.Start < 0 || r.End < 0 {
-			t.Fatalf("%q: %+v", s, r)
-		}
-		again, err := ParseRange(r.String())
-		if err != nil || again != r {
-			t.Fatalf("%q: %+v, as %q %+v: %v", s, r, r, again, err)
-		}
-	})
-}
-
 var infos = []struct {
 	name, text, want string
 	list             []RTPInfo
