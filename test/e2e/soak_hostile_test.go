@@ -73,6 +73,10 @@ func (a actor) stall(ctx context.Context, _ string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	wait(ctx, stallFor)
+	// What the server's side has buffered comes before its end: quickly, please.
+	if err := conn.(*net.TCPConn).SetReadBuffer(1 << 20); err != nil {
+		return err
+	}
 	return a.closes(conn, name)
 }
 
