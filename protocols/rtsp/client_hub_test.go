@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
+	"math"
 	"net"
 	"os/exec"
 	"slices"
@@ -78,8 +79,8 @@ func (sameItem) Encode(item hub.Item, emit func(hub.Item, int)) error {
 	return nil
 }
 
-// sample reads n packets of a stream: a line for each, by kind, with the pace
-// and the hash.
+// sample reads n packets of a stream, or until ctx ends with errEnough: a line for
+// each, by kind, with the pace and the hash.
 func sample(ctx context.Context, t *testing.T, h *hub.Hub, name string, n int) (lines map[media.Kind][]string) {
 	t.Helper()
 	v, err := h.Play(ctx, hub.Session{Stream: name, Internal: true}, hub.AllCodecs)
@@ -94,7 +95,9 @@ func sample(ctx context.Context, t *testing.T, h *hub.Hub, name string, n int) (
 	buf := make([]hub.Item, 1)
 	for range n {
 		if err := sub.WaitContext(ctx); err != nil {
-			t.Errorf("%s: %v", name, err)
+			if !errors.Is(context.Cause(ctx), errEnough) {
+				t.Errorf("%s: %v", name, err)
+			}
 			return lines
 		}
 		if k, _ := sub.Read(buf); k == 0 {
@@ -145,6 +148,10 @@ func TestThereAndBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			first := make(chan map[media.Kind][]string)
+			whole, enough := context.WithCancelCause(ctx)
+			go func() { first <- sample(whole, t, there.hub, demo.Name, math.MaxInt) }()
+			waitViewers(t, there.hub, demo.Name, 1)
 			client := &Client{Lower: c.lower, TLS: &tls.Config{InsecureSkipVerify: true}}
 			ended := make(chan error, 2)
 			relaying, stop := context.WithCancel(ctx)
@@ -154,21 +161,12 @@ func TestThereAndBack(t *testing.T) {
 			go func() {
 				ended <- Push(relaying, client, there.url(c.secure, "back"), here, hub.Session{Stream: "x", Internal: true}, log)
 			}()
-			first := make(chan map[media.Kind][]string)
-			go func() { first <- sample(ctx, t, there.hub, demo.Name, 260) }()
 			got := sample(ctx, t, there.hub, "back", 120)
+			enough(errEnough)
 			want := <-first
 			for kind, lines := range got {
-				i := slices.Index(want[kind], lines[0])
-				if i < 0 {
-					t.Errorf("%v: the first packet was not sent:\n%s\n%s", kind, lines[:3], want[kind][:3])
-					continue
-				}
-				for n, line := range lines {
-					if i+n < len(want[kind]) && line != want[kind][i+n] {
-						t.Errorf("%v: packet %d is %s, not %s", kind, n, line, want[kind][i+n])
-						break
-					}
+				if !goesOn(want[kind], lines) {
+					t.Errorf("%v: what came back is no part of what was sent:\n%s\n%s", kind, strings.Join(lines, "\n"), strings.Join(want[kind], "\n"))
 				}
 			}
 			if len(got) != 2 {
@@ -185,6 +183,17 @@ func TestThereAndBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// goesOn reports whether part is in whole, or the end of whole is its beginning.
+// Packets may be alike, of silence for example.
+func goesOn(whole, part []string) bool {
+	for i := range whole {
+		if n := min(len(part), len(whole)-i); n > 10 && slices.Equal(whole[i:i+n], part[:n]) {
+			return true
+		}
+	}
+	return false
 }
 
 // publishSound publishes G.711 until ctx is done, which starts with no picture.

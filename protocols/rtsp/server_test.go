@@ -122,24 +122,37 @@ func TestNoPublisher(t *testing.T) {
 	f.dial(t).do(wire.NotFound, wire.Describe, f.url("live/off"), nil)
 }
 
-// waitTracks waits until a stream has so many tracks.
-func waitTracks(t testing.TB, h *hub.Hub, name string, n int) {
+// waitStream waits until a stream is as it should be.
+func waitStream(t testing.TB, h *hub.Hub, name, what string, ok func(*hub.Stream) bool) {
 	t.Helper()
 	w := time.NewTicker(5 * time.Millisecond)
 	defer w.Stop()
 	deadline := time.After(testPatience)
 	for {
-		if s := h.Find(name); s != nil {
-			if ts, ok := s.Tracks(); ok && len(ts.Media()) == n {
-				return
-			}
+		if s := h.Find(name); s != nil && ok(s) {
+			return
 		}
 		select {
 		case <-w.C:
 		case <-deadline:
-			t.Fatalf("%s has not come up with %d tracks", name, n)
+			t.Fatalf("%s has not come up with %s", name, what)
 		}
 	}
+}
+
+// waitTracks waits until a stream has so many tracks.
+func waitTracks(t testing.TB, h *hub.Hub, name string, n int) {
+	t.Helper()
+	waitStream(t, h, name, "its tracks", func(s *hub.Stream) bool {
+		ts, ok := s.Tracks()
+		return ok && len(ts.Media()) == n
+	})
+}
+
+// waitViewers waits until a stream has so many viewers.
+func waitViewers(t testing.TB, h *hub.Hub, name string, n int) {
+	t.Helper()
+	waitStream(t, h, name, "its viewers", func(s *hub.Stream) bool { return len(s.Viewers()) == n })
 }
 
 // TestBroken sends what is no RTSP: the answer says so and the connection ends,
@@ -199,23 +212,9 @@ func TestLeaveEarly(t *testing.T) {
 	}
 	gone, stays, ahead := ask(), ask(), ask()
 	ahead.send(wire.Options, "*", nil)
-	viewers := func(n int) {
-		t.Helper()
-		deadline := time.After(testPatience)
-		for {
-			if s := f.hub.Find("live/late"); s != nil && len(s.Viewers()) == n {
-				return
-			}
-			select {
-			case <-time.After(5 * time.Millisecond):
-			case <-deadline:
-				t.Fatalf("there are not %d viewers", n)
-			}
-		}
-	}
-	viewers(3)
+	waitViewers(t, f.hub, "live/late", 3)
 	gone.conn.Close()
-	viewers(2)
+	waitViewers(t, f.hub, "live/late", 2)
 	<-time.After(1200 * time.Millisecond)
 	pub := f.publishHub(t, "live/late", testTracks().Media()...)
 	live(t, pub)
