@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,25 +76,42 @@ func (s *Service) API() http.Handler {
 
 // serveList lists running and finished records, the newest finished first.
 func (s *Service) serveList(w http.ResponseWriter, r *http.Request) {
-	q := r.URL.Query()
-	limit := maxListed
-	if v := q.Get("limit"); v != "" {
-		n, err := strconv.Atoi(v)
-		if err != nil || n < 0 {
-			httpd.Fail(w, http.StatusBadRequest, "limit is a number")
-			return
-		}
-		limit = min(n, maxListed)
+	limit, before, err := s.page(r)
+	if err != nil {
+		httpd.Fail(w, http.StatusBadRequest, err.Error())
+		return
 	}
-	stream := q.Get("stream")
+	stream := r.URL.Query().Get("stream")
 	running := []Status{}
 	for _, j := range s.Jobs() {
 		if stream == "" || j.Stream == stream {
 			running = append(running, j)
 		}
 	}
-	finished := newest(s.Records(), limit, func(r Record) bool { return stream == "" || r.Stream == stream })
+	finished := newest(before, limit, func(r Record) bool { return stream == "" || r.Stream == stream })
 	httpd.JSON(w, http.StatusOK, map[string]any{"running": running, "finished": finished})
+}
+
+// page returns what part of the finished records a request asks for: at most limit
+// of those that are older than the one that before names.
+func (s *Service) page(r *http.Request) (limit int, older []Record, err error) {
+	q := r.URL.Query()
+	limit, older = maxListed, s.Records()
+	if v := q.Get("limit"); v != "" {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			return 0, nil, errors.New("limit is a number")
+		}
+		limit = min(n, maxListed)
+	}
+	if id := q.Get("before"); id != "" {
+		i := slices.IndexFunc(older, func(r Record) bool { return r.ID == id })
+		if i < 0 {
+			return 0, nil, errors.New("before: no finished record has this id")
+		}
+		older = older[:i]
+	}
+	return limit, older, nil
 }
 
 // newest returns the last records that ok takes, the newest first.

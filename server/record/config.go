@@ -18,6 +18,9 @@ type Config struct {
 	// CloseAfter is how long a publisher may be away before its record ends; one
 	// that is back sooner goes on in the same file.
 	CloseAfter time.Duration `yaml:"close_after"`
+	// SyncEvery is how often a record waits for the disk to have what is written; 0
+	// means at its end only. A power cut costs what the disk does not have.
+	SyncEvery time.Duration `yaml:"sync_every"`
 	// Keep and KeepBytes bound all records together, in age and in bytes: the
 	// oldest finished ones are deleted. 0 means no bound.
 	Keep      time.Duration `yaml:"keep"`
@@ -62,6 +65,9 @@ func (c Config) Validate() error {
 	}
 	if c.CloseAfter < 0 {
 		return errors.New("close_after can't be negative")
+	}
+	if c.SyncEvery < 0 {
+		return errors.New("sync_every can't be negative; 0 waits for the disk at the end only")
 	}
 	if c.Keep < 0 {
 		return errors.New("keep can't be negative; 0 keeps for ever")

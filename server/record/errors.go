@@ -15,6 +15,7 @@ var (
 	errRotated       = errors.New("the next file has begun")
 	errCodecs        = errors.New("the codecs changed")
 	errRecovered     = errors.New("recovered after a crash")
+	errRemoved       = errors.New("somebody has removed the file")
 
 	// errNothing says that a take has nothing in it that is worth keeping.
 	errNothing = errors.New("nothing was recorded")

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"sluice/protocols/container/flv"
+
+	"sluice/server/hub"
 )
 
 // smallDisk has so much room left, for what muxers write.
@@ -211,6 +213,114 @@ func TestACrashLeavesWhatWasWritten(t *testing.T) {
 	}
 }
 
+// syncedFile counts how often the disk is waited for.
+type syncedFile struct {
+	file
+	n *atomic.Int64
+}
+
+func (f syncedFile) Sync() error {
+	f.n.Add(1)
+	return f.file.Sync()
+}
+
+// TestSyncEvery: the disk is waited for as often as told, and at the end.
+func TestSyncEvery(t *testing.T) {
+	for every, want := range map[time.Duration]int64{0: 1, 2 * time.Second: 5} {
+		cfg := rules(FMP4)
+		cfg.SyncEvery = every
+		var n atomic.Int64
+		run(t, cfg, func(_ string, f file) file { return syncedFile{f, &n} }, func(_ *testing.T, b *bench) {
+			p := b.publish("live/a")
+			b.play(p, made(0, 9*time.Second, h264Track, aacTrack))
+			p.Close(nil)
+			time.Sleep(900 * time.Millisecond)
+		})
+		if got := n.Load(); got < want || got > want+1 {
+			t.Errorf("every %v: %d times, want %d", every, got, want)
+		}
+	}
+}
+
+// TestTwoOfOneName: records whose templates give the same name at the same moment
+// get different ones, and each has all of its stream.
+func TestTwoOfOneName(t *testing.T) {
+	cfg := rules(FMP4, HLS)
+	cfg.Path = "same"
+	cfg.Rules[0].SegmentDuration = 2 * time.Second
+	for _, match := range []hub.Pattern{"*", "*/*"} {
+		r := cfg.Rules[0]
+		r.Match = match
+		cfg.Rules = append(cfg.Rules, r)
+	}
+	run(t, cfg, nil, func(t *testing.T, b *bench) {
+		for _, name := range []string{"live/a", "live/A"} {
+			p := b.publish(name)
+			b.play(p, made(0, 5*time.Second, h264Track, aacTrack))
+			p.Close(nil)
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := b.log.count("level=ERROR"); n > 0 {
+			t.Errorf("%d errors", n)
+		}
+		names := map[string]bool{}
+		length := map[string]float64{}
+		for _, r := range b.svc.Records() {
+			if names[r.File] {
+				t.Errorf("%s is there twice", r.File)
+			}
+			names[r.File] = true
+			length[r.Stream+" "+r.Rule+" "+string(r.Format)] += r.Duration
+		}
+		if len(length) != 12 {
+			t.Errorf("recorded are %v", length)
+		}
+		for job, d := range length {
+			if math.Abs(d-5) > 0.1 {
+				t.Errorf("%s has %v s", job, d)
+			}
+		}
+	})
+}
+
+// TestAFolderRemoved: what is written where nobody can find it any more ends within
+// a second, and the next file begins in a folder made anew.
+func TestAFolderRemoved(t *testing.T) {
+	for _, whole := range []bool{false, true} {
+		run(t, rules(FLV, MPEGTS, FMP4, HLS), nil, func(t *testing.T, b *bench) {
+			p := b.publish("live/a")
+			defer p.Close(nil)
+			b.play(p, made(0, 5*time.Second, h264Track, aacTrack))
+			synctest.Wait()
+			gone := filepath.Join(b.dir, "live")
+			if whole {
+				gone = b.dir
+			}
+			if err := os.RemoveAll(gone); err != nil {
+				t.Fatal(err)
+			}
+			b.play(p, made(5*time.Second, 15*time.Second, h264Track, aacTrack))
+			p.Close(nil)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if n := b.log.count("record lost", errRemoved.Error()); n != 4 {
+				t.Errorf("%d records were lost", n)
+			}
+			for f := range forms {
+				list := b.files(f)
+				if len(list) != 1 || list[0].Duration < 5 {
+					t.Fatalf("%s: %+v", f, list)
+				}
+				if _, err := os.Stat(b.playable(list[0])); err != nil {
+					t.Error(err)
+				}
+			}
+			b.checkNothingIsLeft(t)
+		})
+	}
+}
+
 // cutParts takes so much off the end of each unfinished file.
 func cutParts(t *testing.T, dir string, cut int64) (parts []string) {
 	t.Helper()
@@ -289,7 +399,7 @@ func TestACrashInTheWrongMoment(t *testing.T) {
 		"a.json": "{", "b.json": `{"id":"b","format":"flv","file":"../../etc/passwd.flv","state":"finished"}`,
 		"c.json": `{"id":"x","format":"flv","file":"live/c.flv","state":"finished"}`,
 	}
-	for _, name := range []string{"A.json.tmp", probeName} {
+	for _, name := range []string{"A.json.tmp", "PROBE.tmp"} {
 		if err := os.WriteFile(filepath.Join(dir, ledgerDir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}

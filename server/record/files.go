@@ -85,11 +85,17 @@ func (f *Files) may(r *http.Request, stream string) error {
 	})
 }
 
-// list shows the records that the token may play; ?stream= those of one stream.
+// list shows the records that the token may play; ?stream= those of one stream,
+// ?limit= and ?before= a page of them.
 func (f *Files) list(w http.ResponseWriter, r *http.Request) {
+	limit, older, err := f.service.page(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
 	stream := r.URL.Query().Get("stream")
 	allowed := make(map[string]bool)
-	list := newest(f.service.Records(), maxListed, func(rec Record) bool {
+	list := newest(older, limit, func(rec Record) bool {
 		if stream != "" && rec.Stream != stream {
 			return false
 		}
@@ -142,6 +148,10 @@ func (f *Files) file(w http.ResponseWriter, r *http.Request, name string) {
 	ext := path.Ext(name)
 	w.Header().Set("Content-Type", contentTypes[ext])
 	w.Header().Set("Cache-Control", "private, max-age=86400, immutable")
+	if r.URL.Query().Has("download") {
+		// The names need no quotes: see checkPath.
+		w.Header().Set("Content-Disposition", `attachment; filename="`+path.Base(name)+`"`)
+	}
 	token := r.URL.Query().Get("token")
 	if ext == ".m3u8" && token != "" {
 		f.playlist(w, r, file, st, token)

@@ -27,8 +27,9 @@ type muxer interface {
 	fits(t *media.Track) bool
 	// write takes the next packet; its times count from the take's start.
 	write(p *media.Packet) error
-	// flush hands to the system what is buffered.
-	flush() error
+	// flush hands to the system what is buffered, and waits for the disk to have it
+	// if told to.
+	flush(sync bool) error
 	// size is what the take has in bytes.
 	size() int64
 	// finish makes the take whole and closes it. end is its duration.

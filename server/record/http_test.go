@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -71,6 +73,61 @@ func ask(t *testing.T, method, url string, body string, header ...string) (*http
 		t.Fatal(err)
 	}
 	return res, got
+}
+
+// TestPages: before and limit lead through all finished records, in the API and
+// over HTTP.
+func TestPages(t *testing.T) {
+	_, files, api := shelf(t)
+	for url, unwrap := range map[string]func(text []byte) (list []listed, err error){
+		api.URL + "/api/v1/records?limit=3": func(text []byte) ([]listed, error) {
+			var all struct{ Finished []listed }
+			err := json.Unmarshal(text, &all)
+			return all.Finished, err
+		},
+		files.URL + "/records/?token=secret&limit=3": func(text []byte) (list []listed, err error) {
+			err = json.Unmarshal(text, &list)
+			return list, err
+		},
+	} {
+		seen := map[string]bool{}
+		sizes := []int{}
+		for before := ""; ; {
+			res, text := ask(t, "GET", url+before, "")
+			list, err := unwrap(text)
+			if err != nil || res.StatusCode != 200 {
+				t.Fatalf("%s: %s, %v", url+before, res.Status, err)
+			}
+			sizes = append(sizes, len(list))
+			if len(list) == 0 {
+				break
+			}
+			for _, r := range list {
+				seen[r.ID] = true
+			}
+			before = "&before=" + list[len(list)-1].ID
+		}
+		if len(seen) != 4 || fmt.Sprint(sizes) != "[3 1 0]" {
+			t.Errorf("%s: %d records in pages of %v", url, len(seen), sizes)
+		}
+		if res, _ := ask(t, "GET", url+"&before=X", ""); res.StatusCode != 400 {
+			t.Errorf("before a record that is not there: %s", res.Status)
+		}
+	}
+}
+
+// TestDownload: a browser saves the file by its name if the URL asks for it.
+func TestDownload(t *testing.T) {
+	svc, server, _ := shelf(t)
+	for _, r := range svc.Records() {
+		url := server.URL + urlOf(r) + "?token=secret"
+		plain, _ := ask(t, "GET", url, "")
+		saved, _ := ask(t, "GET", url+"&download", "")
+		want := `attachment; filename="` + path.Base(urlOf(r)) + `"`
+		if got := saved.Header.Get("Content-Disposition"); got != want || plain.Header.Get("Content-Disposition") != "" || saved.StatusCode != 200 {
+			t.Errorf("%s: %s, want %s", r.File, got, want)
+		}
+	}
 }
 
 func TestFilesAreServed(t *testing.T) {

@@ -57,6 +57,7 @@ type job struct {
 	started  time.Time
 	// closeAfter is how long the publisher may be away.
 	closeAfter time.Duration
+	syncEvery  time.Duration
 	cancel     context.CancelCauseFunc
 
 	// Of the job's goroutine.
@@ -69,6 +70,7 @@ type job struct {
 	begun     bool
 	recorded  time.Duration // of the takes before cur
 	away      time.Time     // since when there is no publisher
+	synced    time.Time     // when the disk was waited for last
 	retryAt   time.Time
 	retryIn   time.Duration
 	refused   string         // the codecs that were named last
@@ -185,11 +187,19 @@ func (j *job) length() time.Duration {
 
 // tick does what time asks for; it reports whether the job is over.
 func (j *job) tick(now time.Time) (over bool) {
+	sync := j.syncEvery > 0 && now.Sub(j.synced) >= j.syncEvery
+	if sync {
+		j.synced = now
+	}
 	for _, t := range []*take{j.prev, j.cur} {
 		if t == nil {
 			continue
 		}
-		if err := t.mux.flush(); err != nil {
+		err := t.mux.flush(sync)
+		if err == nil && !j.closer.store.there(t.rec.File) {
+			err = errRemoved
+		}
+		if err != nil {
 			j.fail(t, err)
 		}
 	}
@@ -342,12 +352,15 @@ func (j *job) create(p *media.Packet, ts media.Tracks) (*take, error) {
 	// The ledger comes first: what it does not know nobody recovers.
 	if err := j.closer.ledger.put(rec); err != nil {
 		j.closer.ledger.forget(id)
+		j.closer.store.release(name)
 		return nil, err
 	}
 	mux, err := form.create(j.closer.store, name, ts)
 	if err != nil {
 		j.closer.ledger.forget(id)
-		return nil, errors.Join(err, j.closer.store.remove(name+partSuffix))
+		err = errors.Join(err, j.closer.store.remove(name+partSuffix))
+		j.closer.store.release(name)
+		return nil, err
 	}
 	return &take{rec: rec, mux: mux, tracks: ts, base: p.DTS, needKey: true}, nil
 }

@@ -90,7 +90,7 @@ func (l *ledger) load() error {
 		name := path.Join(ledgerDir, e.Name())
 		id, ok := strings.CutSuffix(e.Name(), ".json")
 		if !ok {
-			if e.Name() == probeName || strings.HasSuffix(e.Name(), tmpSuffix) {
+			if strings.HasSuffix(e.Name(), tmpSuffix) {
 				_ = root.Remove(name) // of a write that was cut
 			}
 			continue

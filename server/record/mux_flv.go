@@ -84,9 +84,9 @@ func (m *flvFile) write(p *media.Packet) error {
 	return m.out.added(b)
 }
 
-func (m *flvFile) flush() error { return m.out.flush() }
-func (m *flvFile) size() int64  { return m.out.size() }
-func (m *flvFile) abandon()     { m.out.f.Close() }
+func (m *flvFile) flush(sync bool) error { return m.out.commit(sync) }
+func (m *flvFile) size() int64           { return m.out.size() }
+func (m *flvFile) abandon()              { m.out.f.Close() }
 
 func (m *flvFile) finish(end time.Duration) error {
 	if err := m.out.flush(); err != nil {

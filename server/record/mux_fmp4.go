@@ -89,9 +89,9 @@ func (m *mp4File) fragment() error {
 	return m.out.flush()
 }
 
-func (m *mp4File) flush() error { return m.out.flush() }
-func (m *mp4File) size() int64  { return m.out.size() + m.bytes }
-func (m *mp4File) abandon()     { m.out.f.Close() }
+func (m *mp4File) flush(sync bool) error { return m.out.commit(sync) }
+func (m *mp4File) size() int64           { return m.out.size() + m.bytes }
+func (m *mp4File) abandon()              { m.out.f.Close() }
 
 func (m *mp4File) finish(time.Duration) error {
 	for _, s := range m.pacer.Flush() {

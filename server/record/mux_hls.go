@@ -91,7 +91,7 @@ func segmentName(i int) string { return fmt.Sprintf("%05d.ts", i) }
 // closeSegment ends the segment that is being written.
 func (m *hlsFolder) closeSegment(end time.Duration) error {
 	m.segments[len(m.segments)-1].Duration = max(end-m.start, 0)
-	if err := errors.Join(m.out.flush(), m.out.f.Close()); err != nil {
+	if err := m.out.finish(); err != nil {
 		return err
 	}
 	m.done += m.out.off
@@ -108,11 +108,11 @@ func writePlaylist(s *storage, dir string, t m3u8.Type, segments []m3u8.Segment)
 	return s.write(path.Join(dir, playlistName), list.Append(nil))
 }
 
-func (m *hlsFolder) flush() error {
+func (m *hlsFolder) flush(sync bool) error {
 	if m.out.f == nil {
 		return nil
 	}
-	return m.out.flush()
+	return m.out.commit(sync)
 }
 
 func (m *hlsFolder) size() int64 {
@@ -131,9 +131,6 @@ func (m *hlsFolder) abandon() {
 func (m *hlsFolder) finish(end time.Duration) error {
 	if len(m.segments) == 0 {
 		return errNothing
-	}
-	if err := errors.Join(m.out.flush(), m.out.f.Sync()); err != nil {
-		return err
 	}
 	if err := m.closeSegment(end); err != nil {
 		return err

@@ -42,7 +42,7 @@ func (m *tsFile) write(p *media.Packet) error {
 	return m.out.added(b)
 }
 
-func (m *tsFile) flush() error               { return m.out.flush() }
+func (m *tsFile) flush(sync bool) error      { return m.out.commit(sync) }
 func (m *tsFile) size() int64                { return m.out.size() }
 func (m *tsFile) abandon()                   { m.out.f.Close() }
 func (m *tsFile) finish(time.Duration) error { return m.out.finish() }

@@ -210,7 +210,7 @@ func (s *Service) launch(o Order, rule *Rule) (*job, error) {
 	}
 	j := &job{
 		Order: o, id: rand.Text()[:16], rule: rule, template: template, hub: s.hub, closer: s.closer, started: time.Now(),
-		closeAfter: s.cfg.CloseAfter,
+		closeAfter: s.cfg.CloseAfter, syncEvery: s.cfg.SyncEvery,
 	}
 	j.log = s.log.With("stream", o.Stream, "format", o.Format)
 	ctx, cancel := context.WithCancelCause(s.ctx)

@@ -1,12 +1,14 @@
 package record
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"sync"
 )
 
@@ -15,8 +17,6 @@ const (
 	// is replaced as a whole.
 	partSuffix = ".part"
 	tmpSuffix  = ".tmp"
-	// probeName is the file by which room is felt for, in the ledger's folder.
-	probeName = "probe"
 )
 
 // file is what a muxer writes.
@@ -39,17 +39,24 @@ type storage struct {
 	mu     sync.Mutex
 	root   *os.Root
 	closed bool
+	// reserved are the names of the takes that are being made, in lower case: two
+	// that begin at once find different names free.
+	reserved map[string]bool
 }
 
-// open makes the folder where it is missing. It can be called again after an error.
+// open makes the folder where it is missing, at the start or since somebody has
+// taken it away. It can be called again after an error.
 func (s *storage) open() (*os.Root, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.closed:
 		return nil, ErrClosing
-	case s.root != nil:
+	case s.root != nil && s.current():
 		return s.root, nil
+	case s.root != nil:
+		_ = s.root.Close()
+		s.root = nil
 	}
 	if err := os.MkdirAll(s.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("record folder: %w", err)
@@ -60,6 +67,17 @@ func (s *storage) open() (*os.Root, error) {
 	}
 	s.root = root
 	return root, nil
+}
+
+// current reports whether the open folder still is the one that its name says.
+// s.mu is held.
+func (s *storage) current() bool {
+	named, err := os.Stat(s.dir)
+	if err != nil {
+		return !errors.Is(err, fs.ErrNotExist)
+	}
+	open, err := s.root.Stat(".")
+	return err == nil && os.SameFile(named, open)
 }
 
 func (s *storage) close() {
@@ -133,7 +151,7 @@ func (s *storage) write(name string, content []byte) error {
 }
 
 // free returns the path, or where that is taken, finished or not, the path with
-// the first number that makes a new one.
+// the first number that makes a new one. The name is the caller's until release.
 func (s *storage) free(base, ext string) (string, error) {
 	root, err := s.open()
 	if err != nil {
@@ -145,11 +163,42 @@ func (s *storage) free(base, ext string) (string, error) {
 		if i > 0 {
 			name = fmt.Sprintf("%s-%d%s", base, i, ext)
 		}
-		if missing(root, name) && missing(root, name+partSuffix) {
-			return name, nil
+		if s.reserve(name) {
+			if missing(root, name) && missing(root, name+partSuffix) {
+				return name, nil
+			}
+			s.release(name)
 		}
 	}
 	return "", fmt.Errorf("%s%s: %w", base, ext, fs.ErrExist)
+}
+
+// reserve takes a name, and reports false where somebody has it.
+func (s *storage) reserve(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := strings.ToLower(name)
+	if s.reserved[key] {
+		return false
+	}
+	if s.reserved == nil {
+		s.reserved = make(map[string]bool)
+	}
+	s.reserved[key] = true
+	return true
+}
+
+// release gives a name back.
+func (s *storage) release(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.reserved, strings.ToLower(name))
+}
+
+// there reports whether a take that is being written still has its place.
+func (s *storage) there(name string) bool {
+	root, err := s.open()
+	return err != nil || !missing(root, name+partSuffix)
 }
 
 func missing(root *os.Root, name string) bool {
@@ -197,7 +246,8 @@ func (s *storage) room() bool {
 	if err != nil {
 		return false
 	}
-	name := path.Join(ledgerDir, probeName)
+	// Several jobs may look at once.
+	name := path.Join(ledgerDir, rand.Text()+tmpSuffix)
 	if root.MkdirAll(ledgerDir, 0o755) != nil {
 		return false
 	}
@@ -246,6 +296,14 @@ func (s *sink) flush() error {
 	}
 	s.buf = s.buf[:0]
 	return err
+}
+
+// commit flushes, and with sync waits for the disk.
+func (s *sink) commit(sync bool) error {
+	if err := s.flush(); err != nil || !sync {
+		return err
+	}
+	return s.f.Sync()
 }
 
 // finish flushes, waits for the disk, and closes.

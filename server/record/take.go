@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"time"
@@ -77,6 +78,7 @@ type closer struct {
 // finish makes the take whole, or after a failure what there is of it, and puts
 // it under its final name.
 func (c closer) finish(t *take, failure, reason error) {
+	defer c.store.release(t.rec.File)
 	found := survey{duration: t.duration()}
 	if failure == nil {
 		failure = t.mux.finish(found.duration)
@@ -103,6 +105,9 @@ func (c closer) keep(rec Record, found survey, reason error, failed bool) {
 		err = c.store.rename(rec.File+partSuffix, rec.File)
 	}
 	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			c.ledger.forget(rec.ID)
+		}
 		c.log.Error("record can't be renamed", "stream", rec.Stream, "file", rec.File+partSuffix, "error", err)
 		return
 	}
@@ -133,6 +138,7 @@ func (c closer) settle(rec Record) (Record, error) {
 	if err != nil {
 		return rec, err
 	}
+	defer c.store.release(name)
 	old := rec.File
 	rec.File = name
 	if err := c.ledger.put(rec); err != nil {
