@@ -10,8 +10,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// maxGone is how long a session may outlive its peer.
-const maxGone = 10 * time.Second
+// maxGone is how long a session may outlive its peer: some 8 s, but the machine
+// may be busy.
+const maxGone = 20 * time.Second
 
 // TestRestartMovesSessions: by an ICE restart a viewer and a publisher go on over
 // another way when theirs is gone.
@@ -49,7 +50,7 @@ func TestRestartMovesSessions(t *testing.T) {
 
 	// Longer than a session lives whose peer is silent.
 	before := viewer.inbound()
-	viewer.lasts(maxGone)
+	viewer.lasts(10 * time.Second)
 	checkSpell(t, "the viewer after the restart", false, before, viewer.inbound())
 	for stream, was := range map[string]seen{"live/marked": viewed, "live/cam": published} {
 		now := of(stream)

