@@ -22,6 +22,7 @@ type conn struct {
 	timeout   time.Duration
 
 	patience atomic.Pointer[patience]
+	leaving  atomic.Int64 // ns that writes may take at most; 0 before the end
 
 	mu     sync.Mutex // guards writing
 	buf    []byte
@@ -132,7 +133,7 @@ func (c *conn) write(bufs net.Buffers) error {
 	if c.broken != nil {
 		return c.broken
 	}
-	err := c.net.SetWriteDeadline(time.Now().Add(c.timeout))
+	err := c.allow()
 	if err == nil {
 		_, err = bufs.WriteTo(c.net)
 	}
@@ -143,12 +144,36 @@ func (c *conn) write(bufs net.Buffers) error {
 	return err
 }
 
-// linger bounds how long a connection stays for the peer to read the last
-// answer, and lingerBytes what it may send meanwhile.
+// allow sets the deadline of a write.
+func (c *conn) allow() error {
+	for {
+		leaving := c.leaving.Load()
+		timeout := c.timeout
+		if leaving > 0 {
+			timeout = min(timeout, time.Duration(leaving))
+		}
+		err := c.net.SetWriteDeadline(time.Now().Add(timeout))
+		if err != nil || c.leaving.Load() == leaving {
+			return err
+		}
+	}
+}
+
+// linger bounds how long a connection stays for the peer to read what was
+// written last, hurry the same where the whole server ends, and lingerBytes what
+// the peer may send meanwhile.
 const (
 	linger      = 2 * time.Second
+	hurry       = 250 * time.Millisecond
 	lingerBytes = 4 << 20
 )
+
+// leave says that the connection ends, for which it has d: writes take no
+// longer, those under way neither.
+func (c *conn) leave(d time.Duration) {
+	c.leaving.Store(int64(d))
+	_ = c.net.SetWriteDeadline(time.Now().Add(d))
+}
 
 // farewell closes the sending side and waits a little for the peer to close
 // its own: closing with bytes unread would make the kernel reset the
@@ -158,6 +183,6 @@ func (c *conn) farewell() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	_ = c.net.SetReadDeadline(time.Now().Add(linger))
+	_ = c.net.SetReadDeadline(time.Now().Add(time.Duration(c.leaving.Load())))
 	_, _ = io.CopyN(io.Discard, c.net, lingerBytes)
 }

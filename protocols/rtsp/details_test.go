@@ -57,6 +57,9 @@ func TestDetails(t *testing.T) {
 	pub.run(t)
 	c, _ := f.playTCP(t, "live/test")
 	sr := c.control(3)[0].(*rtcp.SenderReport)
+	for channel := uint8(0); channel != 2; {
+		_, channel = c.packet()
+	}
 	report, err := rtcp.Marshal([]rtcp.Packet{&rtcp.ReceiverReport{SSRC: 77, Reports: []rtcp.ReceptionReport{
 		{SSRC: sr.SSRC + 1, TotalLost: 9},
 		{SSRC: sr.SSRC, FractionLost: 64, TotalLost: 0xfffffe, Jitter: 80, LastSenderReport: uint32(sr.NTPTime >> 16)},

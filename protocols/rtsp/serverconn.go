@@ -53,9 +53,18 @@ func newServerConn(s *Server, nc net.Conn) *serverConn {
 	c.reader = wire.NewReader(&c.conn)
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.patience.Store(&patience{until: time.Now().Add(s.Options.SetupTimeout)})
-	// The end of the context wakes who reads.
-	c.stop = context.AfterFunc(c.ctx, func() { c.setPatience(noPatience()) })
+	c.stop = context.AfterFunc(c.ctx, c.wake)
 	return c
+}
+
+// wake makes who reads or writes see that the context has ended.
+func (c *serverConn) wake() {
+	d := linger
+	if errors.Is(context.Cause(c.ctx), ErrServerClosed) {
+		d = hurry
+	}
+	c.leave(d)
+	c.setPatience(noPatience())
 }
 
 // close ends the connection at once.
@@ -76,7 +85,7 @@ func (c *serverConn) Cut() { _ = c.net.Close() }
 func (c *serverConn) run() error {
 	err := c.loop()
 	c.cancel(err)
-	c.setPatience(noPatience())
+	c.wake()
 	c.ahead.Wait()
 	err = context.Cause(c.ctx)
 	c.dropDescribed(err)
