@@ -269,6 +269,20 @@ func TestPullFallsBack(t *testing.T) {
 	}
 }
 
+// TestPullWithoutBackchannel: what a camera offers to hear is not set up.
+func TestPullWithoutBackchannel(t *testing.T) {
+	f := serveFake(t, fakeScript{packets: 10, sdp: "m=audio 0 RTP/AVP 0 97\na=rtpmap:97 opus/48000/2\na=sendonly\na=control:speaker\n" +
+		"m=audio 0 RTP/AVP 8\na=recvonly\na=control:microphone\n"})
+	h := hub.New(hub.DefaultConfig(), hub.Options{})
+	defer h.Close()
+	if err := Pull(t.Context(), &Client{}, f.url(""), h, hub.Session{Stream: "a"}, slog.New(slog.DiscardHandler)); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	if setups := f.seen(wire.Setup); len(setups) != 1 || !strings.HasSuffix(setups[0].URL, "/microphone") {
+		t.Errorf("%v", setups)
+	}
+}
+
 func TestPullIsRefused(t *testing.T) {
 	there := startStation(t)
 	here := hub.New(hub.DefaultConfig(), hub.Options{})

@@ -43,7 +43,7 @@ func playKit(ctx context.Context, url string) (prototest.Player, error) {
 		cancel()
 		return nil, err
 	}
-	in, err := newIntake(s.Description().Media, slog.New(slog.DiscardHandler))
+	in, err := newIntake(s.Description().Media, nil, slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = s.Play(ByTCP, in.taken())
 	}

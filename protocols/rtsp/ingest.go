@@ -52,13 +52,17 @@ type intake struct {
 	torn    int64 // units that were dropped
 }
 
-// newIntake returns the intake of a publisher that announces these media. It
-// fails where there is none that the server can take.
-func newIntake(media []sdp.Media, log *slog.Logger) (*intake, error) {
+// newIntake returns the intake of a publisher that announces these media, without
+// those of which skip, which may be nil, says so. It fails where there is none that
+// can be taken.
+func newIntake(media []sdp.Media, skip func(i int) bool, log *slog.Logger) (*intake, error) {
 	in := &intake{log: log, ssrc: rand.Uint32(), tracks: make([]*inTrack, len(media))}
-	var refusal error
+	refusal := errNoMedia
 	taken := 0
 	for i := range media {
+		if skip != nil && skip(i) {
+			continue
+		}
 		t, err := newInTrack(&media[i], in.tracks)
 		if err != nil {
 			log.Warn("rtsp: track refused", "media", media[i].Type, "reason", err)

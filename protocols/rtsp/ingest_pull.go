@@ -30,7 +30,7 @@ func pull(ctx context.Context, c *Client, lower Lower, url string, h *hub.Hub, s
 		return err
 	}
 	defer s.Close()
-	in, err := newIntake(s.Description().Media, log.With("stream", sess.Stream))
+	in, err := newIntake(s.Description().Media, s.Description().Backchannel, log.With("stream", sess.Stream))
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ type ingestRig struct {
 func newRig(t *testing.T, ordered bool, tracks ...sdp.Media) *ingestRig {
 	t.Helper()
 	r := &ingestRig{t: t, now: time.Now()}
-	in, err := newIntake(tracks, slog.New(slog.NewTextHandler(&r.log, nil)))
+	in, err := newIntake(tracks, nil, slog.New(slog.NewTextHandler(&r.log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestIngestExpects(t *testing.T) {
 	if len(r.out.expected) != 2 || len(r.out.announced) != 1 || r.out.announced[0].Codec != media.PCMA {
 		t.Errorf("%v, %v", r.out.expected, r.out.announced)
 	}
-	in, err := newIntake([]sdp.Media{h264Media(""), testAudio}, slog.New(slog.DiscardHandler))
+	in, err := newIntake([]sdp.Media{h264Media(""), testAudio}, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -338,11 +338,11 @@ func TestIngestRefuses(t *testing.T) {
 		{{Type: "video"}},
 		{{Type: "video", Formats: []sdp.Format{{PayloadType: 0, Format: rtp.Format{Name: "PCMU", Clock: 8000}}}}},
 	} {
-		if _, err := newIntake(list, log); err == nil {
+		if _, err := newIntake(list, nil, log); err == nil {
 			t.Errorf("%v is taken", list)
 		}
 	}
-	in, err := newIntake([]sdp.Media{testVideo, testVideo, testAudio}, log)
+	in, err := newIntake([]sdp.Media{testVideo, testVideo, testAudio}, nil, log)
 	if err != nil || in.tracks[0] == nil || in.tracks[1] != nil || in.tracks[2] == nil {
 		t.Errorf("a second picture: %v", err)
 	}

@@ -39,6 +39,9 @@ type inTrack struct {
 	told    bool            // the log has a line about a loss
 }
 
+// errNoMedia refuses a description without media that the sender sends.
+var errNoMedia = errors.New("nothing is sent")
+
 // errSecond refuses a second track of one kind: a stream has one of each.
 var errSecond = errors.New("a stream has one track of each kind")
 

@@ -100,7 +100,7 @@ func (h *handler) Secrets(r *Request, a Action, user string) []string {
 // Publish implements Handler.
 func (h *handler) Publish(ctx context.Context, r *Request, media []sdp.Media) (Recorder, error) {
 	log := h.log.With("stream", r.Path, "remote", r.Remote.String())
-	in, err := newIntake(media, log)
+	in, err := newIntake(media, nil, log)
 	if err != nil {
 		return nil, errProtocol(wire.UnsupportedMediaType, "No Media That This Server Takes")
 	}

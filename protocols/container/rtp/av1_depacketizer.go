@@ -21,6 +21,8 @@ type av1Assembler struct {
 	track *media.Track
 }
 
+func (*av1Assembler) place([]byte) place { return anyplace }
+
 func (a *av1Assembler) slices() int { return a.frames }
 
 func (a *av1Assembler) inForce() *media.Track { return a.track }

@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -211,12 +212,25 @@ func encodeSets(sets [][]byte) string {
 	return strings.Join(list, ",")
 }
 
-// decodeSets is the reverse of encodeSets; it passes over what is not base64.
+// decodeSets is the reverse of encodeSets; it passes over what is not base64. Some
+// cameras leave the padding out, and some put a start code before each set.
 func decodeSets(s string) (sets [][]byte) {
 	for part := range strings.SplitSeq(s, ",") {
-		if b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(part)); err == nil && len(b) > 0 {
+		b, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(strings.TrimSpace(part), "="))
+		if err != nil {
+			continue
+		}
+		if b = withoutStartCode(b); len(b) > 0 {
 			sets = append(sets, b)
 		}
 	}
 	return sets
+}
+
+// withoutStartCode cuts a start code off (H.264 B.1.1).
+func withoutStartCode(b []byte) []byte {
+	if rest := bytes.TrimLeft(b, "\x00"); len(b)-len(rest) >= 2 && len(rest) > 0 && rest[0] == 1 {
+		return rest[1:]
+	}
+	return b
 }

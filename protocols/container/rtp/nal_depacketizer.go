@@ -39,6 +39,33 @@ type nalAssembler struct {
 
 func (a *nalAssembler) slices() int { return a.vcl }
 
+// place implements pictureFormat, by H.264 7.4.1.2.3 and H.265 7.4.2.4.4: parameter
+// sets behind a picture are those of the next one.
+func (a *nalAssembler) place(payload []byte) place {
+	header := a.syntax.header()
+	if len(payload) < header {
+		return anyplace
+	}
+	switch a.syntax.kind(payload) {
+	case nalSingle:
+	case nalAggregation:
+		payload = payload[min(header+2, len(payload)):] // the first one in it
+	default:
+		return anyplace
+	}
+	if len(payload) < header {
+		return anyplace
+	}
+	switch a.syntax.classify(payload) {
+	case nalVPS, nalSPS, nalPPS:
+		return atStart
+	case nalIdle:
+		return nowhere
+	default:
+		return anyplace
+	}
+}
+
 func (a *nalAssembler) inForce() *media.Track { return a.track }
 
 func (a *nalAssembler) reset() {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice/protocols/codec/h264"
 	"sluice/protocols/codec/h265"
 	"sluice/protocols/codec/nal"
 	"sluice/server/media"
@@ -92,6 +91,54 @@ var h264Cases = []rxCase{
 		"parameter sets with a timestamp of their own", false,
 		[]rx{{payload: h264Sets, ts: 1, marker: true}, {payload: "65888001", ts: 2, marker: true}},
 		[]got{{payload: h264SetsOut + "0000000465888001", ts: 2, key: true}},
+		nil,
+	},
+	{
+		"parameter sets with the timestamp of the picture before", true,
+		[]rx{
+			{payload: "6764000dacd94150878888c04400000fa40003a9803c50a658", ts: 1, marker: true},
+			{payload: "68ebe3cb22c0", ts: 1, marker: true},
+			{payload: "65888001", ts: 2, marker: true},
+			{payload: "41888002", ts: 3, marker: true},
+			{payload: "6764000dacd94150878888c04400000fa40003a9803c50a658", ts: 3, marker: true},
+			{payload: "68ebe3cb22c0", ts: 3, marker: true},
+			{payload: "65888003", ts: 4, marker: true},
+			{payload: h264Sets, ts: 4, marker: true},
+			{payload: "65888004", ts: 5, marker: true},
+		},
+		[]got{
+			{payload: h264SetsOut + "0000000465888001", ts: 2, key: true},
+			{payload: "0000000441888002", ts: 3},
+			{payload: h264SetsOut + "0000000465888003", ts: 4, key: true},
+			{payload: h264SetsOut + "0000000465888004", ts: 5, key: true},
+		},
+		nil,
+	},
+	{
+		"the same without trust in the marker", false,
+		[]rx{
+			{payload: h264Sets, ts: 1},
+			{payload: "65888001", ts: 1},
+			{payload: h264Sets, ts: 1},
+			{payload: "65888003", ts: 2},
+			{payload: "41888004", ts: 3},
+		},
+		[]got{
+			{payload: h264SetsOut + "0000000465888001", ts: 1, key: true},
+			{payload: h264SetsOut + "0000000465888003", ts: 2, key: true},
+		},
+		nil,
+	},
+	{
+		"filler behind the marker", true,
+		[]rx{
+			{payload: h264Sets, ts: 1},
+			{payload: "65888001", ts: 1, marker: true},
+			{payload: "0cffff80", ts: 1},
+			{payload: "41888002", ts: 2, marker: true},
+			{payload: "0cffff80", ts: 2, marker: true},
+		},
+		[]got{{payload: h264SetsOut + "0000000465888001", ts: 1, key: true}, {payload: "0000000441888002", ts: 2}},
 		nil,
 	},
 	{
@@ -370,50 +417,6 @@ func TestTrustMarker(t *testing.T) {
 		if len(units) != i {
 			t.Fatalf("%d units after packet %d", len(units), i)
 		}
-	}
-}
-
-// TestParameterSets changes them in band, all at once and one by one.
-func TestParameterSets(t *testing.T) {
-	s := streamOf(media.H264)
-	d := must(NewDepacketizer(s.format, DepacketizerConfig{TrustMarker: true}))
-	if diff := cmp.Diff(s.track, d.Track()); diff != "" {
-		t.Fatalf("track by SDP (-want +got):\n%s", diff)
-	}
-	ts := uint32(0)
-	send := func(units ...[]byte) *media.Track {
-		t.Helper()
-		var out []Unit
-		for i, u := range units {
-			var err error
-			if out, err = d.Append(out, Packet{Payload: u, Timestamp: ts, Marker: i == len(units)-1}, false); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ts += 3000
-		if len(out) != 1 || out[0].Track != d.Track() {
-			t.Fatalf("%d units", len(out))
-		}
-		return out[0].Track
-	}
-	idr := unhex("65888001")
-	first := send(h264SPS, h264PPS, idr)
-	if first != send(idr) || first != send(h264PPS, h264SPS, idr) {
-		t.Error("a new track for the same parameter sets")
-	}
-	second := send(h264SPS2, h264PPS2, idr)
-	want := must(h264.Track(must(h264.NewConfig([][]byte{h264SPS2}, [][]byte{h264PPS2})).Append(nil)))
-	if diff := cmp.Diff(want, second); diff != "" {
-		t.Errorf("new parameter sets (-want +got):\n%s", diff)
-	}
-	other := []byte{0x68, 0x50, 1} // PPS 1
-	third := send(other, idr)
-	c := must(h264.ParseConfig(third.Config))
-	if diff := cmp.Diff([][]byte{h264PPS2, other}, c.PPS); diff != "" || len(c.SPS) != 1 {
-		t.Errorf("another PPS (-want +got):\n%s", diff)
-	}
-	if third != send(idr) || first == second || second == third {
-		t.Error("tracks are not told apart by pointer")
 	}
 }
 

@@ -13,6 +13,9 @@ type pictureFormat interface {
 	// push adds the payload of the next packet of the unit in the making.
 	push(payload []byte) error
 
+	// place tells where in its unit the payload of a packet belongs.
+	place(payload []byte) place
+
 	// slices counts the parts of the picture that are in the making: 0 while
 	// there are only headers.
 	slices() int
@@ -27,6 +30,15 @@ type pictureFormat interface {
 	// inForce returns the track, nil before it is known.
 	inForce() *media.Track
 }
+
+// place is where in an access unit a packet belongs.
+type place uint8
+
+const (
+	anyplace place = iota
+	atStart        // it begins a unit: nothing like it comes behind a picture
+	nowhere        // it is of no use
+)
 
 // pictureDepacketizer finds where the access units of a picture codec begin
 // and end. All packets of a unit have one timestamp, and the last one has the
@@ -87,7 +99,8 @@ func (d *pictureDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, e
 	if len(p.Payload) == 0 { // padding that probes the network
 		return dst, err
 	}
-	if d.state == pictureNone || p.Timestamp != d.timestamp {
+	where := d.format.place(p.Payload)
+	if d.state == pictureNone || p.Timestamp != d.timestamp || where == atStart && d.behind() {
 		var endErr error
 		dst, endErr = d.begin(dst, p.Timestamp)
 		err = cmp.Or(err, endErr)
@@ -97,6 +110,9 @@ func (d *pictureDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, e
 	case pictureSkipped:
 		return dst, err
 	case pictureDone:
+		if where == nowhere {
+			return dst, err
+		}
 		d.trust = markerFalse
 		d.state, d.lost = pictureSkipped, true
 		return dst, cmp.Or(err, fmt.Errorf("%w: an access unit goes on after its marker", ErrMalformed))
@@ -121,6 +137,12 @@ func (d *pictureDepacketizer) Append(dst []Unit, p Packet, lost bool) ([]Unit, e
 		err = cmp.Or(err, endErr)
 	}
 	return dst, err
+}
+
+// behind reports whether what comes now stands behind a picture: some cameras give
+// parameter sets the timestamp of the picture before theirs.
+func (d *pictureDepacketizer) behind() bool {
+	return d.state != pictureOpen || d.format.slices() > 0
 }
 
 // Track implements Depacketizer.

@@ -14,6 +14,8 @@ type vp8Assembler struct {
 	track *media.Track
 }
 
+func (*vp8Assembler) place([]byte) place { return anyplace }
+
 func (a *vp8Assembler) slices() int { return min(len(a.unit.b), 1) }
 
 func (a *vp8Assembler) inForce() *media.Track { return a.track }

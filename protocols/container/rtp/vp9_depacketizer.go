@@ -27,6 +27,8 @@ type vp9Assembler struct {
 	track *media.Track
 }
 
+func (*vp9Assembler) place([]byte) place { return anyplace }
+
 func (a *vp9Assembler) slices() int { return a.frames }
 
 func (a *vp9Assembler) inForce() *media.Track { return a.track }

@@ -129,6 +129,30 @@ func TestParseRefused(t *testing.T) {
 	}
 }
 
+// TestBackchannel: which media are for what clients send.
+func TestBackchannel(t *testing.T) {
+	const video, sound = "m=video 0 RTP/AVP 96\n", "m=audio 0 RTP/AVP 8\n"
+	const send, recv = "a=sendonly\n", "a=recvonly\n"
+	for text, want := range map[string][]bool{
+		video + recv + sound + recv + sound + send:     {false, false, true},
+		sound + send + sound + video:                   {true, false, false},
+		sound + send + video + send:                    {false, false}, // the server means itself
+		sound + send:                                   {false},
+		sound + "m=application 0 RTP/AVP 107\n" + send: {false, false},
+		send + video + sound:                           {false, false},
+	} {
+		s, err := Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, w := range want {
+			if s.Backchannel(i) != w {
+				t.Errorf("%q: media %d is a back channel: %v", text, i, !w)
+			}
+		}
+	}
+}
+
 func TestResolve(t *testing.T) {
 	for _, c := range []struct{ base, control, want string }{
 		{"rtsp://h/a", "trackID=1", "rtsp://h/a/trackID=1"},

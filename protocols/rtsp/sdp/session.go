@@ -2,6 +2,7 @@ package sdp
 
 import (
 	"errors"
+	"slices"
 
 	"sluice/protocols/container/rtp"
 	"sluice/server/media"
@@ -80,4 +81,14 @@ func (m *Media) Kind() media.Kind {
 	default:
 		return media.Data
 	}
+}
+
+// Backchannel reports whether media description i, of a server that plays, is for
+// sound that its clients send (ONVIF Streaming Specification 5.3): it is sendonly,
+// as clients see it, and others are not. A server of which all are sendonly means
+// itself.
+func (s *Session) Backchannel(i int) bool {
+	m := &s.Media[i]
+	return m.Direction == SendOnly && m.Kind() == media.Audio &&
+		slices.ContainsFunc(s.Media, func(o Media) bool { return o.Kind() != media.Data && o.Direction != SendOnly })
 }
