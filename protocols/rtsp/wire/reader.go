@@ -165,8 +165,10 @@ func (r *Reader) line(tooLong Status) (string, error) {
 	return string(b), nil
 }
 
-// fields reads the fields up to the empty line.
+// fields reads the fields up to the empty line. Lines that are none are passed over,
+// as some clients send one without a name, and some cameras whatever.
 func (r *Reader) fields(h *Header) error {
+	skipped := false
 	for {
 		line, err := r.line(BadRequest)
 		if err != nil {
@@ -176,15 +178,16 @@ func (r *Reader) fields(h *Header) error {
 			return nil
 		}
 		if line[0] == ' ' || line[0] == '\t' { // folded, RFC 2616 2.2
-			if n := len(*h); n > 0 {
+			if n := len(*h); n > 0 && !skipped {
 				f := &(*h)[n-1]
 				f.Value = strings.TrimSpace(f.Value + " " + strings.TrimSpace(line))
 			}
 			continue
 		}
 		name, value, ok := strings.Cut(line, ":")
-		if name = strings.TrimRight(name, " \t"); !ok || !isToken(name) {
-			return malformed("%.40q is no header field", line)
+		name = strings.TrimRight(name, " \t")
+		if skipped = !ok || !isToken(name); skipped {
+			continue
 		}
 		if len(*h) == MaxFields {
 			return &Error{Status: EntityTooLarge, Reason: "over " + strconv.Itoa(MaxFields) + " header fields"}
