@@ -1,6 +1,7 @@
 package rtp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -42,6 +43,7 @@ func (a *nalAssembler) slices() int { return a.vcl }
 // place implements pictureFormat, by H.264 7.4.1.2.3 and H.265 7.4.2.4.4: parameter
 // sets behind a picture are those of the next one.
 func (a *nalAssembler) place(payload []byte) place {
+	payload = withoutStartCode(payload)
 	header := a.syntax.header()
 	if len(payload) < header {
 		return anyplace
@@ -74,6 +76,7 @@ func (a *nalAssembler) reset() {
 }
 
 func (a *nalAssembler) push(payload []byte) error {
+	payload = withoutStartCode(payload)
 	header := a.syntax.header()
 	if len(payload) < header {
 		return fmt.Errorf("%w: payload of %d bytes", ErrMalformed, len(payload))
@@ -165,10 +168,17 @@ func (a *nalAssembler) grow(unit []byte) error {
 	return nil
 }
 
-// note looks at the whole unit that was added last, at offset start.
+// startCode never stands in a unit (H.264 7.4.1, H.265 7.4.2.1).
+const startCode = "\x00\x00\x01"
+
+// note looks at the whole unit that was added last, at offset start. Some cameras
+// send what comes before a slice and the slice itself as one, with start codes.
 func (a *nalAssembler) note(start int) error {
 	unit := a.unit.b[start:]
 	class := a.syntax.classify(unit)
+	if class != nalSlice && bytes.Contains(unit, []byte(startCode)) {
+		return a.divide(start)
+	}
 	a.seen |= class
 	switch class {
 	case nalSlice:
@@ -178,6 +188,20 @@ func (a *nalAssembler) note(start int) error {
 		a.vcl++
 	case nalVPS, nalSPS, nalPPS:
 		return a.sets.put(class, a.syntax.setID(unit), unit)
+	}
+	return nil
+}
+
+// divide makes the units of a byte stream of the one that was added last, at offset
+// start.
+func (a *nalAssembler) divide(start int) error {
+	stream := append([]byte(startCode), a.unit.b[start:]...)
+	a.unit.b = a.unit.b[:start-nal.LengthSize]
+	a.count--
+	for unit := range nal.SplitAnnexB(stream) {
+		if err := a.add(unit); err != nil {
+			return err
+		}
 	}
 	return nil
 }

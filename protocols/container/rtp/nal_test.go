@@ -130,6 +130,25 @@ var h264Cases = []rxCase{
 		nil,
 	},
 	{
+		"start codes: in fragments, before a unit, between units", true,
+		[]rx{
+			{payload: "7c87" + "64000dacd94150878888c04400000fa40003a9803c50a658" + "0000", ts: 1}, // of an SPS
+			{payload: "7c07" + "000168ebe3cb22c0" + "00000001" + "65888001", ts: 1},
+			{payload: "7c47" + "aabb", ts: 1, marker: true},
+			{payload: "00000001" + "41888002", ts: 2, marker: true},
+			{payload: "06aa80" + "000001" + "41888003", ts: 3, marker: true},
+			{payload: "000001", ts: 4, marker: true},
+			{payload: "41888005", ts: 5, marker: true},
+		},
+		[]got{
+			{payload: h264SetsOut + "00000006" + "65888001aabb", ts: 1, key: true},
+			{payload: "0000000441888002", ts: 2},
+			{payload: "0000000306aa80" + "0000000441888003", ts: 3},
+			{payload: "0000000441888005", ts: 5, lost: true},
+		},
+		[]error{ErrMalformed},
+	},
+	{
 		"filler behind the marker", true,
 		[]rx{
 			{payload: h264Sets, ts: 1},
