@@ -17,16 +17,20 @@ func (c *clientConn) keepAliveInterval() time.Duration {
 	return timeout / 2
 }
 
+// keepAliveMethod is what keeps the session.
+func (c *clientConn) keepAliveMethod() wire.Method {
+	if c.public.Has(wire.GetParameter) {
+		return wire.GetParameter
+	}
+	return wire.Options
+}
+
 // keepAlive sends what keeps the session, without waiting for the answer.
 func (c *clientConn) keepAlive() error {
-	m := wire.Options
-	if c.public.Has(wire.GetParameter) {
-		m = wire.GetParameter
-	}
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.client.writeTimeout())); err != nil {
 		return err
 	}
-	return c.send(&wire.Request{Method: m, URL: c.control})
+	return c.send(&wire.Request{Method: c.keepAliveMethod(), URL: c.control})
 }
 
 // request answers the server. TEARDOWN and REDIRECT are its way to end the
@@ -57,8 +61,8 @@ func (r *runner) response(resp *wire.Response) error {
 			r.repeated = true
 			return r.keepAlive()
 		}
-	case wire.MethodNotAllowed, wire.NotImplemented, wire.ParameterUnknown:
-		r.public = nil // OPTIONS then
+	case wire.BadRequest, wire.MethodNotAllowed, wire.NotImplemented, wire.ParameterUnknown:
+		r.public = nil // OPTIONS then: some cameras list what they don't take
 	}
 	return nil
 }

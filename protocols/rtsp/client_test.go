@@ -195,6 +195,28 @@ func TestClientKeepAliveRefused(t *testing.T) {
 	}
 }
 
+// TestClientKeepAliveAnswers: what the next keep-alive is after an answer to one.
+func TestClientKeepAliveAnswers(t *testing.T) {
+	for status, want := range map[wire.Status]wire.Method{
+		wire.OK: wire.GetParameter, wire.InternalServerError: wire.GetParameter, wire.SessionNotFound: "",
+		wire.BadRequest: wire.Options, wire.MethodNotAllowed: wire.Options, wire.NotImplemented: wire.Options, wire.ParameterUnknown: wire.Options,
+	} {
+		here, there := net.Pipe()
+		r := &runner{clientConn: newClientConn(t.Context(), &Client{}, clientTarget{url: "rtsp://h/a"}, here)}
+		r.public = wire.Methods{wire.GetParameter}
+		err := r.response(&wire.Response{Status: status})
+		if want == "" {
+			if !isAnswer(err, status) {
+				t.Errorf("%d: the session goes on: %v", status, err)
+			}
+		} else if next := r.keepAliveMethod(); err != nil || next != want {
+			t.Errorf("%d: %s comes next, want %s; %v", status, next, want, err)
+		}
+		here.Close()
+		there.Close()
+	}
+}
+
 func TestClientSessionEnds(t *testing.T) {
 	t.Run("the server hangs up", func(t *testing.T) {
 		f := serveFake(t, fakeScript{packets: 3, hangup: true})
