@@ -485,7 +485,7 @@ func TestSilentAudio(t *testing.T) {
 		silence := &Silence{Track: aac, Payload: []byte("hush"), Samples: 1024}
 		h := New(cfg, Options{Silence: silence})
 		defer h.Close()
-		run := func(name string) (silent []time.Duration, later int) {
+		run := func(name string, sound *media.Track, late time.Duration) (silent []time.Duration, later int) {
 			_, sub := play(t, h, name, AllCodecs)
 			defer sub.Close()
 			p := publish(t, h, name)
@@ -500,26 +500,47 @@ func TestSilentAudio(t *testing.T) {
 				}
 			}
 			for i := 50; i < 100; i++ {
-				p.Write(audio(i, opus))
+				a := audio(i, sound)
+				a.DTS, a.PTS = a.DTS-late, a.PTS-late
+				p.Write(a)
 				p.Write(video(i, 10))
 			}
+			heard, last := 0, time.Duration(-1)
+			if len(silent) > 0 {
+				last = silent[len(silent)-1]
+			}
 			for _, pkt := range next(sub) {
-				if string(pkt.Payload) == "hush" {
+				switch {
+				case pkt.Kind() != media.Audio:
+				case string(pkt.Payload) == "hush":
 					later++
+				case pkt.DTS <= last:
+					t.Errorf("sound at %v after %v", pkt.DTS, last)
+				default:
+					heard++
+					last = pkt.DTS
 				}
+			}
+			if lost := int(late/frameTime) + 2; heard < 50-lost {
+				t.Errorf("%s, sound %v late: %d packets of 50 are heard", name, late, heard)
 			}
 			return silent, later
 		}
-		silent, later := run("live/quiet1")
-		if want := int(49 * frameTime * 48000 / 1024 / time.Second); len(silent) != want+1 || later != 0 {
-			t.Errorf("%d silent packets, want %d; %d after sound came", len(silent), want+1, later)
-		}
-		for i, at := range silent {
-			if want := media.FromClock(int64(i)*1024, 48000); at != want {
-				t.Fatalf("silent packet %d at %v, want %v", i, at, want)
+		like := *aac // silence's own configuration, from an encoder
+		for i, sound := range []*media.Track{opus, &like} {
+			for _, late := range []time.Duration{0, 240 * time.Millisecond} {
+				silent, later := run(fmt.Sprintf("live/quiet%d-%d", i, late), sound, late)
+				if want := int(49 * frameTime * 48000 / 1024 / time.Second); len(silent) != want+1 || later != 0 {
+					t.Errorf("%d silent packets, want %d; %d after sound came", len(silent), want+1, later)
+				}
+				for i, at := range silent {
+					if want := media.FromClock(int64(i)*1024, 48000); at != want {
+						t.Fatalf("silent packet %d at %v, want %v", i, at, want)
+					}
+				}
 			}
 		}
-		if silent, _ := run("live/loud"); len(silent) > 0 {
+		if silent, _ := run("live/loud", opus, 0); len(silent) > 0 {
 			t.Errorf("%d silent packets that nobody asked for", len(silent))
 		}
 	})

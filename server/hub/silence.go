@@ -42,7 +42,7 @@ func (s *Stream) fill(pkt *media.Packet) {
 		return
 	}
 	q, track := &s.air.quiet, p.silence.Track
-	if s.air.tracks.Audio != track {
+	if p.tracks.Audio != nil { // which may be like the silent track, and then is that
 		q.track = nil
 		return
 	}

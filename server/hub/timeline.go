@@ -33,6 +33,7 @@ type lane struct {
 	last   time.Duration
 	begun  bool
 	fresh  bool // nothing of the newest publisher is on it
+	filled bool // the last packet on it is the server's own
 	offset time.Duration
 }
 
@@ -56,7 +57,8 @@ func (t *timeline) next(cts time.Duration) time.Duration {
 }
 
 // place rewrites the packet's times. It reports false for sound that belongs
-// before its publisher's time line: there is no room for it.
+// before its publisher's time line, or where the server has filled in its own:
+// there is no room for it.
 func (t *timeline) place(p *media.Packet) bool {
 	l := &t.track[p.Kind()]
 	dts := p.DTS + l.offset
@@ -76,13 +78,16 @@ func (t *timeline) place(p *media.Packet) bool {
 		l.offset = newest
 		dts = p.DTS + newest
 	}
+	if l.filled && dts <= l.last {
+		return false
+	}
 	pts := dts + cts
 	if l.begun && dts < l.last {
 		dts = l.last
 	}
 	dts = max(dts, 0)
 	p.DTS, p.PTS = dts, max(pts, dts)
-	l.last, l.begun, l.fresh = dts, true, false
+	l.last, l.begun, l.fresh, l.filled = dts, true, false, false
 	t.last, t.shown, t.begun = max(t.last, dts), max(t.shown, p.PTS), true
 	return true
 }
@@ -91,7 +96,7 @@ func (t *timeline) place(p *media.Packet) bool {
 // publisher sends on that track later does not come before it.
 func (t *timeline) pass(k media.Kind, dts time.Duration) {
 	l := &t.track[k]
-	l.last, l.begun = max(l.last, dts), true
+	l.last, l.begun, l.filled = max(l.last, dts), true, true
 }
 
 // continues reports whether a packet at dts can follow on its track. Tracks may
