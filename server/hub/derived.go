@@ -18,8 +18,8 @@ type derived struct {
 
 // open returns the source with sound in the target codec, with one reference
 // taken that the returned function gives back. CodecUnknown is the stream
-// itself.
-func (s *Stream) open(target media.Codec) (*source, func()) {
+// itself. early is as in Format.
+func (s *Stream) open(target media.Codec, early bool) (*source, func()) {
 	if target == media.CodecUnknown {
 		return s.src, func() {}
 	}
@@ -33,6 +33,9 @@ func (s *Stream) open(target media.Codec) (*source, func()) {
 		s.derived[target] = d
 		t := &transcoding{hub: s.hub, name: s.name, target: target, out: d.src.log}
 		in := s.src.log.Join(0)
+		if early {
+			in = s.src.log.JoinOldest(0)
+		}
 		s.hub.running.Go(func() { t.run(ctx, in) })
 	}
 	d.refs++

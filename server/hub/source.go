@@ -32,6 +32,7 @@ type wire struct {
 }
 
 func newSource(h *Hub, target media.Codec, limits ring.Limits) *source {
+	limits.Whole = true
 	return &source{hub: h, target: target, log: ring.New[Item](limits), wires: make(map[wireKey]*wire)}
 }
 
@@ -51,6 +52,10 @@ type Encoder[U any] interface {
 type Format[U any] struct {
 	Key string
 	New func() Encoder[U]
+	// Early begins with all that is held of the stream, rather than with the newest
+	// group of pictures, where the format is new; its log holds two groups at
+	// least.
+	Early bool
 	// Ride lets sound ride with the next picture, so that a viewer's system
 	// calls follow the pictures. It delays sound by up to one picture.
 	Ride bool
@@ -67,12 +72,14 @@ func openWire[U any](src *source, accept Codecs, f Format[U]) *ring.Log[U] {
 		return w.log.(*ring.Log[U])
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &encoding[U]{
-		src: src, accept: accept, enc: f.New(), ride: f.Ride,
-		log: ring.New[U](src.hub.Config().limits()),
-	}
+	limits := src.hub.Config().limits()
+	limits.Whole = f.Early
+	w := &encoding[U]{src: src, accept: accept, enc: f.New(), ride: f.Ride, log: ring.New[U](limits)}
 	src.wires[key] = &wire{log: w.log, refs: 1, cancel: cancel}
 	in := src.log.Join(0)
+	if f.Early {
+		in = src.log.JoinOldest(0)
+	}
 	src.hub.running.Go(func() { w.log.Close(w.run(ctx, in)) })
 	return w.log
 }

@@ -32,7 +32,7 @@ func (s *Subscription[U]) open() {
 	if ts, ok := st.Tracks(); ok {
 		target = st.hub.target(&ts, v.accept)
 	}
-	src, leave := st.open(target)
+	src, leave := st.open(target, s.format.Early)
 	s.log = openWire(src, v.accept, s.format)
 	log := s.log
 	s.leave = func() {
@@ -46,6 +46,9 @@ func (s *Subscription[U]) open() {
 		}
 	}
 	s.cursor = s.log.Join(v.Latency)
+	if s.format.Early {
+		s.cursor = s.log.JoinOldest(v.Latency)
+	}
 }
 
 // Wait blocks until Read has something. The error is the cause for which the
@@ -61,6 +64,7 @@ func (s *Subscription[U]) WaitContext(ctx context.Context) error {
 			return err
 		}
 		s.leave()
+		s.format.Early = false // what is held may have been in the other codec
 		s.open()
 	}
 }

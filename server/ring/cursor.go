@@ -15,6 +15,8 @@ type Cursor[T any] struct {
 	seek  bool
 	after time.Duration
 	last  time.Duration
+	// oldest asks for the oldest random access point, once.
+	oldest bool
 
 	stirred func() bool // made once, for waiters
 }
@@ -39,6 +41,13 @@ func (l *Log[T]) JoinAfter(t, budget time.Duration) *Cursor[T] {
 		ready, err := c.state()
 		return ready || err != nil
 	}
+	return c
+}
+
+// JoinOldest is Join at the oldest random access point that the log holds.
+func (l *Log[T]) JoinOldest(budget time.Duration) *Cursor[T] {
+	c := l.Join(budget)
+	c.oldest = true
 	return c
 }
 
@@ -84,11 +93,24 @@ func (c *Cursor[T]) place() (skipped int) {
 		c.pos = l.next
 	} else {
 		c.seek, c.pos = false, l.key
+		if c.oldest {
+			c.pos, c.oldest = l.oldestKey(), false
+		}
 	}
 	if c.last == noTime || c.pos <= from {
 		return 0
 	}
 	return int(c.pos - from)
+}
+
+// oldestKey returns the oldest random access point that may be joined; there is
+// one.
+func (l *Log[T]) oldestKey() uint64 {
+	seq := max(l.first, l.sealed)
+	for !l.at(seq).meta.Key {
+		seq++
+	}
+	return seq
 }
 
 // Last returns the latest time read so far, or the time given to JoinAfter;

@@ -27,6 +27,9 @@ type Limits struct {
 	// Age applies to what stands before the newest random access point only,
 	// so that a group longer than Age can still be joined at its start.
 	Age time.Duration
+	// Whole keeps the group before the newest random access point too, whatever
+	// its age, for readers that begin at the oldest: see JoinOldest.
+	Whole bool
 }
 
 type slot[T any] struct {
@@ -48,6 +51,8 @@ type Log[T any] struct {
 	newest   time.Duration // largest Time so far
 	key      uint64        // newest random access point, if hasKey
 	hasKey   bool
+	before   uint64 // the one before it, if hasKey; key where there is none
+	sealed   uint64 // what is before this number may not be joined
 	closeErr error
 
 	waiters waiters
@@ -71,6 +76,10 @@ func (l *Log[T]) Append(v T, m Meta) {
 	}
 	*l.at(l.next) = slot[T]{v, m}
 	if m.Key {
+		l.before = l.next
+		if l.hasKey {
+			l.before = l.key
+		}
 		l.key, l.hasKey = l.next, true
 	}
 	if m.Time > l.newest || l.next == 0 {
@@ -92,7 +101,7 @@ func (l *Log[T]) Append(v T, m Meta) {
 // in it go on; new ones wait for the next random access point.
 func (l *Log[T]) Seal() {
 	l.mu.Lock()
-	l.hasKey = false
+	l.hasKey, l.sealed = false, l.next
 	l.mu.Unlock()
 }
 
@@ -144,6 +153,10 @@ func (l *Log[T]) overfull() bool {
 	if l.limits.Bytes > 0 && l.bytes > l.limits.Bytes {
 		return true
 	}
+	keep := l.key
+	if l.limits.Whole {
+		keep = l.before
+	}
 	old := l.newest - l.at(l.first).meta.Time
-	return l.limits.Age > 0 && old > l.limits.Age && !(l.hasKey && l.first >= l.key)
+	return l.limits.Age > 0 && old > l.limits.Age && !(l.hasKey && l.first >= keep)
 }

@@ -142,6 +142,40 @@ func TestAgeSparesTheNewestGroup(t *testing.T) {
 	}
 }
 
+// TestJoinOldest: with Whole there is always a group before the newest one, where
+// its age would not keep it.
+func TestJoinOldest(t *testing.T) {
+	for _, c := range []struct {
+		limits Limits
+		want   int // of 50 entries, a random access point every 20
+	}{
+		{Limits{}, 0},
+		{Limits{Age: 5 * frame}, 40},
+		{Limits{Age: 5 * frame, Whole: true}, 20},
+		{Limits{Age: 35 * frame, Whole: true}, 20},
+		{Limits{Age: 5 * frame, Whole: true, Bytes: 2500}, 40},
+	} {
+		l := New[int](c.limits)
+		for i := range 50 {
+			put(l, i, 20)
+		}
+		if got, skipped := read(t, l.JoinOldest(0), 100); len(got) != 50-c.want || got[0] != c.want || skipped != 0 {
+			t.Errorf("%+v: joined at %v, skipped %d", c.limits, got[0], skipped)
+		}
+		l.Seal()
+		late := l.JoinOldest(0)
+		if got, _ := read(t, late, 100); len(got) != 0 {
+			t.Errorf("%+v: joined a sealed group: %v", c.limits, got)
+		}
+		for i := 50; i < 90; i++ {
+			put(l, i, 20)
+		}
+		if got, _ := read(t, late, 100); len(got) == 0 || got[0] < 60 || got[0]%20 != 0 {
+			t.Errorf("%+v: after the seal it joined at %v", c.limits, got)
+		}
+	}
+}
+
 func TestBytesBoundHoldsEvenInsideAGroup(t *testing.T) {
 	l := New[int](Limits{Bytes: 1000})
 	for i := range 1000 {
