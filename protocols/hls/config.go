@@ -28,7 +28,8 @@ type Config struct {
 	// TS is the MPEG-TS form.
 	TS TSConfig `yaml:"ts"`
 
-	// StartWait is how long a request waits for a stream's first segment.
+	// StartWait is how long a request waits for a stream to come. For the first
+	// segment of one that is there it waits MaxSegmentDuration longer.
 	StartWait time.Duration `yaml:"start_wait"`
 	// SessionTimeout is how long a player may ask for nothing.
 	SessionTimeout time.Duration `yaml:"session_timeout"`

@@ -56,6 +56,8 @@ type run struct {
 	life   string
 	scene  *scene
 	cancel context.CancelFunc
+	// caught is closed when all that the hub held of the stream is segmented.
+	caught chan struct{}
 	done   chan struct{} // closed when it makes no more
 
 	before *run // the one that it replaces, which ends first; may be nil
@@ -76,7 +78,8 @@ var errIdle = errors.New("nobody asks for it")
 func (h *Handler) start(f form, before *run, always bool) *run {
 	ctx, cancel := context.WithCancelCause(h.ctx)
 	r := &run{
-		form: f, life: strings.ToLower(rand.Text()[:10]), cancel: func() { cancel(errIdle) }, done: make(chan struct{}),
+		form: f, life: strings.ToLower(rand.Text()[:10]), cancel: func() { cancel(errIdle) },
+		caught: make(chan struct{}), done: make(chan struct{}),
 		before: before, always: always,
 	}
 	r.touch()
@@ -147,8 +150,10 @@ func (h *Handler) segment(ctx context.Context, r *run, p presenter) {
 		report(err)
 		return
 	}
-	sub := hub.Subscribe(v, hub.Items())
-	err = h.feed(v, sub, p, report)
+	items := hub.Items()
+	items.Early = true // so that the first player finds segments
+	sub := hub.Subscribe(v, items)
+	err = h.feed(v, sub, r, p, report)
 	sub.Close()
 	v.Close(err)
 }
@@ -156,8 +161,9 @@ func (h *Handler) segment(ctx context.Context, r *run, p presenter) {
 // errEnded: the publisher has been away for too long.
 var errEnded = errors.New("the publisher has not come back")
 
-func (h *Handler) feed(v *hub.Viewer, sub *hub.Subscription[hub.Item], p presenter, report func(error)) error {
+func (h *Handler) feed(v *hub.Viewer, sub *hub.Subscription[hub.Item], r *run, p presenter, report func(error)) error {
 	items := make([]hub.Item, 64)
+	begin, caught := time.Now(), false
 	ctx, cancel := context.WithCancelCause(v.Context())
 	defer cancel(nil)
 	var timer *time.Timer // runs while the publisher is away
@@ -178,6 +184,10 @@ func (h *Handler) feed(v *hub.Viewer, sub *hub.Subscription[hub.Item], p present
 			switch item.Event {
 			case hub.EventPacket:
 				report(p.packet(item.Tracks, item.Packet))
+				if !caught && !item.Packet.Arrival.Before(begin) {
+					caught = true
+					close(r.caught)
+				}
 			case hub.EventUnpublish:
 				report(p.leave())
 				timer = time.AfterFunc(h.endAfter(), func() { cancel(errEnded) })

@@ -248,6 +248,28 @@ func awaitView(ctx context.Context, s *scene, wait time.Duration, ok func(*view)
 	}
 }
 
+// catchUp is how long a segmenter may take for what the hub held: some seconds of
+// sound may have to be transcoded. Where the stream stands still it waits in vain.
+const catchUp = 500 * time.Millisecond
+
+// awaitLive waits until the segmenter is where the stream is, so that a player does
+// not begin with what is old.
+func awaitLive(ctx context.Context, r *run, v *view) *view {
+	timer := time.NewTimer(catchUp)
+	defer timer.Stop()
+	select {
+	case <-r.caught:
+	case <-r.done:
+	case <-ctx.Done():
+		return v
+	case <-timer.C:
+	}
+	if now := r.scene.view.Load(); now.begun() {
+		return now
+	}
+	return v
+}
+
 // awaitFile waits for a part that a preload hint has named.
 func awaitFile(ctx context.Context, s *scene, name string) (*file, error) {
 	var timer *time.Timer

@@ -173,6 +173,9 @@ func (h *Handler) introduce(ctx context.Context, f form, t target, id string) ([
 		}
 	}
 	v, err := awaitView(ctx, run.scene, h.cfg.StartWait, (*view).begun)
+	if errors.Is(err, errTooLong) && h.live(f.stream) {
+		v, err = awaitView(ctx, run.scene, h.cfg.MaxSegmentDuration, (*view).begun)
+	}
 	if err != nil {
 		if st := h.hub.Find(f.stream); st == nil || st.Publisher() == nil {
 			h.abandon(run)
@@ -180,6 +183,7 @@ func (h *Handler) introduce(ctx context.Context, f form, t target, id string) ([
 		}
 		return nil, err
 	}
+	v = awaitLive(ctx, run, v)
 	m := v.multivariant(prefix)
 	if t.record {
 		m.Variants[0].URI = prefix + recordPlaylist

@@ -201,6 +201,43 @@ func TestFromTheFirstSecond(t *testing.T) {
 	})
 }
 
+// TestLongGroup: the first player of a stream's life has to wait for the first group
+// of pictures, however long it is, and is not turned away.
+func TestLongGroup(t *testing.T) {
+	within(t, DefaultConfig(), hub.DefaultConfig(), func(r *rig) {
+		r.source.group = 250
+		r.publish()
+		for _, target := range []string{"/live/a.m3u8", "/hls/live/a.m3u8"} {
+			r.begin(target)
+		}
+		if p := r.playlist(r.begin("/live/a.m3u8")); p.target != 10 || !p.independent {
+			t.Errorf("%s", p.text)
+		}
+	})
+}
+
+// TestRunningStream: the first player of a stream that has been on for a while waits
+// for nothing: what the hub holds is segmented at once.
+func TestRunningStream(t *testing.T) {
+	for _, group := range []int{25, 50, 250} {
+		within(t, DefaultConfig(), hub.DefaultConfig(), func(r *rig) {
+			r.source.group = group
+			r.publish()
+			time.Sleep(21 * time.Second)
+			for _, target := range []string{"/live/a.m3u8", "/hls/live/a.m3u8"} {
+				var list string
+				if d := took(func() { list = r.begin(target) }); d > 100*ms {
+					t.Errorf("groups of %d: %s took %v", group, target, d)
+				}
+				p := r.playlist(list)
+				if !p.independent || p.target != max(2, group/25) || time.Since(p.segments[0].time) < 8*time.Second || time.Since(p.segments[len(p.segments)-1].time) > 12*time.Second {
+					t.Errorf("groups of %d: %s", group, p.text)
+				}
+			}
+		})
+	}
+}
+
 func TestNobodyPublishes(t *testing.T) {
 	within(t, DefaultConfig(), hub.DefaultConfig(), func(r *rig) {
 		if d := took(func() { r.code(http.StatusNotFound, "/live/a.m3u8") }); d != 8*time.Second {
