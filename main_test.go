@@ -94,6 +94,7 @@ func TestServe(t *testing.T) {
 			"rtmp: {listen: '127.0.0.1:0', listen_tls: ''}\n" +
 			"rtsp: {listen: '', listen_tls: ''}\n" +
 			"webrtc: {listen_udp: '127.0.0.1:0', listen_tcp: ''}\n" +
+			"hls: {always: ['*'], ts: {always: ['*']}}\n" +
 			"api: {listen: ''}\n" + more
 		// All at once: half a file is another configuration.
 		if err := errors.Join(os.WriteFile(file+".new", []byte(text), 0o600), os.Rename(file+".new", file)); err != nil {
@@ -122,6 +123,9 @@ func TestServe(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+	if s := log.String(); strings.Contains(s, "context canceled") || !strings.Contains(s, "hls-segmenter") {
+		t.Errorf("sessions end without a reason:\n%s", s)
 	}
 	if n := strings.Count(log.String(), "publish start"); n != 1 {
 		t.Errorf("the demo was published %d times: a reload touched it", n)

@@ -33,9 +33,9 @@ type Handler struct {
 
 // New returns a handler that runs until Stop.
 func New(cfg Config, h *hub.Hub, log *slog.Logger) *Handler {
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	s := &Handler{
-		cfg: cfg, hub: h, log: log, ctx: ctx, cancel: cancel,
+		cfg: cfg, hub: h, log: log, ctx: ctx, cancel: func() { cancel(hub.ErrShutdown) },
 		runs: make(map[form]*run), sessions: make(map[string]*session),
 	}
 	if cfg.TS.Dir != "" {

@@ -31,9 +31,9 @@ func (h *Handler) publish(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "pages publish by WHIP: POST /app/stream/whip", http.StatusForbidden)
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	defer context.AfterFunc(h.ctx, cancel)()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(h.ctx, func() { cancel(hub.ErrShutdown) })()
 	pub, err := h.hub.Publish(ctx, h.media.Session(r, false))
 	if err != nil {
 		httplive.Fail(w, err)

@@ -40,13 +40,13 @@ func Start(h *hub.Hub, log *slog.Logger) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancelCause(context.Background())
 	pub, err := h.Publish(ctx, hub.Session{Stream: Name, Protocol: "demo", Internal: true})
 	if err != nil {
-		cancel()
+		cancel(err)
 		return nil, err
 	}
-	s := &Source{cancel: cancel, done: make(chan struct{})}
+	s := &Source{cancel: func() { cancel(hub.ErrShutdown) }, done: make(chan struct{})}
 	go func() {
 		defer close(s.done)
 		err := p.run(pub)

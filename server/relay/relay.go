@@ -159,11 +159,11 @@ func (s *Service) startPulls() {
 
 // start starts a worker. after is called when it has ended.
 func (s *Service) start(run func(context.Context, *worker), after func()) *worker {
-	ctx, stop := context.WithCancel(context.Background())
-	w := &worker{stop: stop, poke: make(chan struct{}, 1), done: make(chan struct{})}
+	ctx, stop := context.WithCancelCause(context.Background())
+	w := &worker{stop: func() { stop(errStopped) }, poke: make(chan struct{}, 1), done: make(chan struct{})}
 	s.working.Go(func() {
 		run(ctx, w)
-		stop()
+		w.stop()
 		close(w.done)
 		after()
 	})

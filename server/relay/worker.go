@@ -27,6 +27,8 @@ const lookEvery = time.Second
 var (
 	// errUnwatched ends a pull on demand.
 	errUnwatched = errors.New("nobody watches")
+	// errStopped ends a relay that is not configured any more, and all with the server.
+	errStopped = errors.New("the relay was stopped")
 	// errEnded stands for no error.
 	errEnded = errors.New("the other server has ended the stream")
 )
