@@ -141,6 +141,7 @@ type stream struct {
 	} `json:"tracks"`
 	Viewers []struct {
 		Protocol string `json:"protocol"`
+		Remote   string `json:"remote_addr"`
 		Bytes    int64  `json:"bytes"`
 		Jumps    int64  `json:"jumps"`
 	} `json:"viewers"`

@@ -17,10 +17,6 @@ import (
 	"time"
 )
 
-// stallFor is longer than it takes until what is sent to one who does not read
-// fills all buffers, and then the write timeout of the soak's server.
-const stallFor = 25 * time.Second
-
 // stall plays a stream of much data and reads nothing of it. The server is to
 // end it.
 func (a actor) stall(ctx context.Context, _ string) error {
@@ -72,12 +68,39 @@ func (a actor) stall(ctx context.Context, _ string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	wait(ctx, stallFor)
-	// What the server's side has buffered comes before its end: quickly, please.
-	if err := conn.(*net.TCPConn).SetReadBuffer(1 << 20); err != nil {
-		return err
+	// The buffers fill, some MB, and then the write timeout passes.
+	for seen := false; ; wait(ctx, time.Second) {
+		there, err := a.watched(ctx, stream, conn.LocalAddr().String())
+		switch {
+		case err != nil:
+			return err
+		case there:
+			seen = true
+		case seen:
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: the server does not end it; it was there: %v", name, seen)
+		}
 	}
-	return a.closes(conn, name)
+}
+
+// watched reports whether a stream is watched from an address.
+func (s *soak) watched(ctx context.Context, name, addr string) (bool, error) {
+	var list []stream
+	if err := s.api(context.WithoutCancel(ctx), http.MethodGet, "/api/v1/streams", "", &list); err != nil {
+		return false, err
+	}
+	for _, l := range list {
+		if l.Name == name {
+			for _, v := range l.Viewers {
+				if v.Remote == addr {
+					return true, nil
+				}
+			}
+		}
+	}
+	return false, nil
 }
 
 // closes expects the server to end a connection.
