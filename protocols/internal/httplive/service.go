@@ -3,8 +3,10 @@ package httplive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 
@@ -145,6 +147,10 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 		delivery.Front = framedFront(delivery.Front)
 	}
 	reason = delivery.Run(v, sub)
+	if errors.Is(reason, os.ErrDeadlineExceeded) {
+		reason = fmt.Errorf("the player took nothing for %v", h.cfg.WriteTimeout)
+		cancel(reason) // before the end of the connection looks like the player's leaving
+	}
 	p.end(reason)
 }
 

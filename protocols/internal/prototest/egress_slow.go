@@ -1,6 +1,8 @@
 package prototest
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -76,12 +78,15 @@ func slowJumps(_ *testing.T, r *egressRig) {
 	r.all(other)
 }
 
-// deadEnds: a player that takes nothing at all is ended.
-func deadEnds(_ *testing.T, r *egressRig) {
+// deadEnds: a player that takes nothing at all is ended, and the reason says so.
+func deadEnds(t *testing.T, r *egressRig) {
 	r.serve(500 * time.Millisecond) // for some pictures at a time; the machine may be busy
 	other, _, viewer := r.stalled()
 	for viewer.Context().Err() == nil {
 		r.flood(other)
+	}
+	if err := context.Cause(viewer.Context()); !strings.Contains(err.Error(), "took nothing") {
+		t.Errorf("it is ended for another reason: %v", err)
 	}
 	r.viewers(1)
 	r.steps(groupSize)
