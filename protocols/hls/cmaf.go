@@ -58,7 +58,7 @@ func (c *cmaf) packet(ts *media.Tracks, p *media.Packet) error {
 		return nil // not one of those in force
 	}
 	c.clock.set(p)
-	c.away = false
+	l.now, c.away = p.Arrival, false
 	var err error
 	switch {
 	case l.held != nil && c.cutter.hole(p.DTS-l.begin, p.DTS-l.held.DTS, l.frame):

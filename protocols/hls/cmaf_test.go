@@ -344,6 +344,58 @@ func TestCMAFBounded(t *testing.T) {
 	}
 }
 
+// TestStaysAvailable: what has left a playlist can be had for its own duration and
+// that of the longest playlist that has listed it (RFC 8216 section 6.2.2): segments,
+// their parts and initialisation segments; also of a publisher that sends faster than
+// it should.
+func TestStaysAvailable(t *testing.T) {
+	for _, s := range []source{
+		{video: avc, audio: stereo, frame: 40 * ms, group: 50},
+		{video: avc, audio: stereo, frame: 40 * ms, group: 110},
+		{video: avc, audio: stereo, frame: 40 * ms, group: 50, fast: 4},
+	} {
+		x, c := testTransport(nil, nil), newCMAF("life", timing{2 * time.Second, 10 * time.Second, 200 * ms}, shelfLimits{segments: 4, bytes: 64 << 20})
+		for _, p := range []struct {
+			presenter
+			scene *scene
+			first string
+		}{{x, &x.scene, "life-0.ts"}, {c, &c.scene, "life-v0.m4s"}} {
+			stays, listed := map[string]time.Duration{}, map[string]time.Time{} // how long, since when
+			s := s
+			for i := range 200 {
+				if i%60 == 59 {
+					s.audio = &media.Track{Codec: media.AAC, Config: stereo.Config, SampleRate: 48000, Channels: 2}
+				}
+				s.play(t, p.presenter, 500*ms, nil)
+				v := p.scene.view.Load()
+				for _, list := range v.playlists {
+					for _, seg := range list.snap.Load().media.Segments {
+						d := seg.Duration + list.snap.Load().duration
+						names := []string{seg.URI}
+						for _, part := range seg.Parts {
+							names = append(names, part.URI)
+						}
+						for _, name := range names {
+							stays[name], listed[name] = max(stays[name], d), s.now()
+						}
+						stays[seg.Map], listed[seg.Map] = d, s.now() // as its last segment
+					}
+				}
+				delete(stays, "")
+				for name, d := range stays {
+					since := s.now().Sub(listed[name])
+					if v.file(name) == nil && since < d {
+						t.Fatalf("groups of %d, %d times as fast: %s is gone after %v and not %v", s.group, s.fast, name, since, d)
+					}
+				}
+			}
+			if p.scene.view.Load().file(p.first) != nil {
+				t.Errorf("%s is never removed", p.first)
+			}
+		}
+	}
+}
+
 func TestMultivariant(t *testing.T) {
 	p := testCMAF()
 	s := source{video: avc, audio: stereo, frame: 40 * ms, group: 50}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -23,9 +24,9 @@ const (
 const transient = ".transient"
 
 // open makes the folder ready for a life. What a killed process has left of lives
-// that were not to be kept is removed. A record of one that is kept is given its
+// that were not to be kept is removed; those of spare are this process's. A record of one that is kept is given its
 // end, if it lacks that, and makes room under a name of its own.
-func (f *folder) open(life string, keep bool) error {
+func (f *folder) open(life string, keep bool, spare []string) error {
 	if err := os.MkdirAll(f.dir, folderMode); err != nil {
 		return err
 	}
@@ -34,7 +35,7 @@ func (f *folder) open(life string, keep bool) error {
 		return err
 	}
 	for _, e := range list {
-		if old, ok := strings.CutSuffix(e.Name(), transient); ok {
+		if old, ok := strings.CutSuffix(e.Name(), transient); ok && !slices.Contains(spare, old) {
 			f.clear(old)
 		}
 	}
@@ -54,10 +55,13 @@ func (f *folder) putAside() error {
 		return err
 	}
 	if life := lifeOf(text); life != "" {
-		return errors.Join(f.playlist("record-"+life+suffix, finished(text)), os.Remove(name))
+		return errors.Join(f.playlist(aside(life), finished(text)), os.Remove(name))
 	}
 	return os.Remove(name)
 }
+
+// aside is the name of the record of a life before.
+func aside(life string) string { return "record-" + life + suffix }
 
 // finishRecords gives the records below dir that a killed process has left their
 // end.
@@ -134,7 +138,7 @@ func (f *folder) clear(life string) {
 	if err != nil {
 		return
 	}
-	for _, name := range []string{diskPlaylist, recordPlaylist} {
+	for _, name := range []string{diskPlaylist, recordPlaylist, aside(life)} {
 		if text, err := os.ReadFile(filepath.Join(f.dir, name)); err == nil && lifeOf(text) == life {
 			f.remove(name)
 		}

@@ -60,7 +60,9 @@ type run struct {
 	caught chan struct{}
 	done   chan struct{} // closed when it makes no more
 
-	before *run // the one that it replaces, which ends first; may be nil
+	// prior is the one that it has replaced, as long as players may still have that
+	// one's playlist.
+	prior  atomic.Pointer[run]
 	always bool
 	used   atomic.Int64 // when something was asked of it, in Unix nanoseconds
 	folder *folder      // nil where nothing is on disk
@@ -68,6 +70,27 @@ type run struct {
 }
 
 func (r *run) touch() { r.used.Store(time.Now().UnixNano()) }
+
+// left returns a file of the lives before this one, or nil.
+func (r *run) left(name string) *file {
+	for p := r.prior.Load(); p != nil; p = p.prior.Load() {
+		if f := p.scene.view.Load().file(name); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// over reports whether the run has ended so long ago that nobody plays what its last
+// playlists list: for their duration they stay (RFC 8216 section 6.2.2).
+func (r *run) over(now time.Time) bool {
+	var lasts time.Duration
+	for _, s := range r.scene.view.Load().playlists {
+		n := s.snap.Load()
+		lasts = max(lasts, n.duration+n.media.TargetDuration)
+	}
+	return r.ended() && now.Sub(time.Unix(0, r.closed.Load())) > lasts
+}
 
 func (r *run) ended() bool { return r.closed.Load() != 0 }
 
@@ -80,8 +103,9 @@ func (h *Handler) start(f form, before *run, always bool) *run {
 	r := &run{
 		form: f, life: strings.ToLower(rand.Text()[:10]), cancel: func() { cancel(errIdle) },
 		caught: make(chan struct{}), done: make(chan struct{}),
-		before: before, always: always,
+		always: always,
 	}
+	r.prior.Store(before)
 	r.touch()
 	var p presenter
 	if f.ts {
@@ -135,12 +159,13 @@ func (h *Handler) segment(ctx context.Context, r *run, p presenter) {
 			said = time.Now()
 		}
 	}
-	if r.before != nil {
-		<-r.before.done
-		r.before = nil
+	var lives []string // that are not to be touched
+	for p := r.prior.Load(); p != nil; p = p.prior.Load() {
+		<-p.done
+		lives = append(lives, p.life)
 	}
 	if r.folder != nil {
-		report(r.folder.open(r.life, h.cfg.TS.Mode == Keep))
+		report(r.folder.open(r.life, h.cfg.TS.Mode == Keep, lives))
 	}
 	defer func() { report(p.end()) }()
 	v, err := h.hub.Play(ctx, hub.Session{

@@ -27,6 +27,7 @@ type source struct {
 	frame        time.Duration // between pictures
 	group        int           // pictures from one key frame to the next
 	late         time.Duration // by which sound comes after the pictures
+	fast         int           // how much faster than it should it comes; 0 means 1
 
 	at, sound time.Duration
 	pictures  int
@@ -34,7 +35,7 @@ type source struct {
 
 // next returns the next packet and the tracks.
 func (s *source) next() (*media.Tracks, *media.Packet) {
-	p := &media.Packet{Arrival: epoch.Add(s.at)}
+	p := &media.Packet{Arrival: s.now()}
 	if s.video != nil && (s.audio == nil || s.at <= s.sound+s.late) {
 		p.Track, p.DTS, p.PTS = s.video, s.at, s.at+s.frame
 		p.Key = s.pictures%s.group == 0
@@ -51,6 +52,8 @@ func (s *source) next() (*media.Tracks, *media.Packet) {
 	}
 	return s.tracks(), p
 }
+
+func (s *source) now() time.Time { return epoch.Add(s.at / time.Duration(max(1, s.fast))) }
 
 func (s *source) tracks() *media.Tracks { return &media.Tracks{Video: s.video, Audio: s.audio} }
 

@@ -223,6 +223,11 @@ func (h *Handler) resource(ctx context.Context, cancel context.CancelCauseFunc, 
 		return h.servePlaylist(ctx, w, r, run, s, t.name)
 	}
 	file, err := awaitFile(ctx, run.scene, t.name)
+	if errors.Is(err, errNoFile) {
+		if old := run.left(t.name); old != nil {
+			return serveFile(w, r, old)
+		}
+	}
 	if errors.Is(err, errNoFile) && f.ts {
 		return h.serveStored(w, r, f, t.name)
 	} else if err != nil {

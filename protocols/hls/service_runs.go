@@ -63,9 +63,6 @@ func (h *Handler) replace(f form, always bool) *run {
 	}
 	old := h.runs[f]
 	r := h.start(f, old, always)
-	if old != nil {
-		h.clear(old)
-	}
 	h.runs[f] = r
 	return r
 }
@@ -86,6 +83,7 @@ func (h *Handler) sweepRuns(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for f, r := range h.runs {
+		h.sweepPrior(r, now)
 		idle := now.Sub(time.Unix(0, r.used.Load()))
 		if !r.ended() {
 			if idle > h.cfg.IdleTimeout && !r.always {
@@ -93,32 +91,36 @@ func (h *Handler) sweepRuns(now time.Time) {
 			}
 			continue
 		}
-		over := now.Sub(time.Unix(0, r.closed.Load()))
-		if over > h.window(f) && idle > h.cfg.IdleTimeout {
+		if r.over(now) && idle > h.cfg.IdleTimeout {
 			delete(h.runs, f)
 			h.clear(r)
 		}
 	}
 }
 
-// window is how long the live playlist of a form reaches back, which is how long
-// it is kept after the end.
-func (h *Handler) window(f form) time.Duration {
-	if f.ts {
-		return time.Duration(h.cfg.TS.Segments) * h.cfg.TS.SegmentDuration
+// sweepPrior forgets the lives before a run that are over. Each ended before the one
+// after it.
+func (h *Handler) sweepPrior(r *run, now time.Time) {
+	for p := r.prior.Load(); p != nil; r, p = p, p.prior.Load() {
+		if p.over(now) {
+			r.prior.Store(nil)
+			h.clear(p)
+			return
+		}
 	}
-	return time.Duration(h.cfg.Segments) * h.cfg.SegmentDuration
 }
 
-// clear removes from the disk what a segmenter has left there, if that is not
-// to be kept.
+// clear removes from the disk what a segmenter, and those before it, have left
+// there, if that is not to be kept.
 func (h *Handler) clear(r *run) {
 	if r.folder == nil || h.cfg.TS.Mode == Keep {
 		return
 	}
 	h.running.Go(func() {
-		<-r.done
-		r.folder.clear(r.life)
+		for ; r != nil; r = r.prior.Load() {
+			<-r.done
+			r.folder.clear(r.life)
+		}
 	})
 }
 

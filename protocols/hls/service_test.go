@@ -486,6 +486,54 @@ func TestPublisherComesBack(t *testing.T) {
 	})
 }
 
+// TestNextLife: who plays on what the last playlist of a life has listed finds it for
+// that playlist's duration, though there is a publisher again and with it another life.
+func TestNextLife(t *testing.T) {
+	for _, dir := range []string{"", "disk"} {
+		cfg, hc := DefaultConfig(), hub.DefaultConfig()
+		cfg.EndAfter = 3 * time.Second
+		if dir != "" {
+			cfg.TS.Dir = t.TempDir()
+		}
+		within(t, cfg, hc, func(r *rig) {
+			r.publish()
+			time.Sleep(30 * time.Second)
+			lists := map[string]string{}
+			for _, target := range []string{"/live/a.m3u8", "/hls/live/a.m3u8"} {
+				lists[r.begin(target)] = ""
+			}
+			time.Sleep(10 * time.Second)
+			r.leave()
+			time.Sleep(4 * time.Second)
+			for list := range lists {
+				p := r.playlist(list)
+				if !p.end {
+					t.Errorf("%s", p.text)
+				}
+				lists[list] = path.Dir(list) + "/" + p.segments[len(p.segments)-1].uri
+			}
+			r.publish()
+			for range 5 {
+				time.Sleep(2 * time.Second)
+				for list, file := range lists {
+					if p := r.playlist(list); p.end || strings.Contains(p.text, path.Base(file)) {
+						t.Errorf("not the next life: %s", p.text)
+					}
+					r.ok(file)
+				}
+			}
+			time.Sleep(30 * time.Second)
+			for list, file := range lists {
+				r.ok(list)
+				r.code(http.StatusNotFound, file)
+			}
+			if left, _ := filepath.Glob(filepath.Join(cfg.TS.Dir, "live/a/record-*")); len(left) != 0 {
+				t.Errorf("%v is left", left)
+			}
+		})
+	}
+}
+
 func TestAlways(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Always, cfg.TS.Always = []string{"live/*"}, []string{"other/*", "live/a"}

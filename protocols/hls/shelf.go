@@ -24,12 +24,16 @@ type shelf struct {
 	sequence        uint64
 	discontinuities uint64
 	size            int // bytes of all that is held
-	target          time.Duration
-	partTarget      time.Duration
-	hint            string // name of the next part
-	control         m3u8.Control
-	reports         func() []m3u8.Report
-	away, ended     bool
+	// now is the clock on the wall as the newest packet told it, and longest the
+	// longest playlist so far.
+	now         time.Time
+	longest     time.Duration
+	target      time.Duration
+	partTarget  time.Duration
+	hint        string // name of the next part
+	control     m3u8.Control
+	reports     func() []m3u8.Report
+	away, ended bool
 }
 
 // shelfLimits bound a shelf.
@@ -42,7 +46,7 @@ type shelfLimits struct {
 
 type retired struct {
 	segment *segment
-	left    time.Duration // for how much more media it is kept
+	until   time.Time // when it may go
 }
 
 // minListed is how many segments stay listed whatever their size: players
@@ -72,6 +76,7 @@ func (s *shelf) addPart(p part) {
 func (s *shelf) keep(f *file) {
 	s.files.Store(f.name, f)
 	s.size += len(f.data)
+	s.shed()
 }
 
 // close ends the segment in the making, which seg is or replaces.
@@ -82,32 +87,36 @@ func (s *shelf) close(seg *segment) {
 	}
 	s.listed = append(s.listed, seg)
 	s.open = nil
-	for i := range s.retired {
-		s.retired[i].left -= seg.duration
-	}
 	for len(s.listed) > s.limits.segments || s.size > s.limits.bytes && len(s.listed) > minListed {
 		s.retire()
 	}
-	for len(s.retired) > 0 && (s.retired[0].left < 0 || s.size > s.limits.bytes) {
+	var lasts time.Duration
+	for _, l := range s.listed {
+		lasts += l.duration
+	}
+	s.longest = max(s.longest, lasts)
+	s.shed()
+}
+
+// shed forgets what has been kept for long enough, or what there is no room for.
+func (s *shelf) shed() {
+	for len(s.retired) > 0 && (s.retired[0].until.Before(s.now) || s.size > s.limits.bytes) {
 		s.forget(s.retired[0].segment)
 		s.retired = s.retired[1:]
 	}
 }
 
 // retire takes the oldest segment off the list. It stays to be had for its own
-// duration and that of the playlist (RFC 8216 section 6.2.2).
+// duration and that of the longest playlist that has listed it (RFC 8216 section
+// 6.2.2), if there is room.
 func (s *shelf) retire() {
 	old := s.listed[0]
-	var left time.Duration
-	for _, seg := range s.listed {
-		left += seg.duration
-	}
 	s.listed = append([]*segment(nil), s.listed[1:]...)
 	s.sequence++
 	if old.discontinuity {
 		s.discontinuities++
 	}
-	s.retired = append(s.retired, retired{old, left})
+	s.retired = append(s.retired, retired{old, s.now.Add(old.duration + s.longest)})
 }
 
 func (s *shelf) forget(seg *segment) {

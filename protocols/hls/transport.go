@@ -67,7 +67,7 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 		failed = x.retrack(*ts)
 	}
 	x.clock.set(p)
-	x.away = false
+	x.now, x.away = p.Arrival, false
 	if gap := p.DTS - max(x.newest[media.Video], x.newest[media.Audio]); x.making != nil && x.cutter.hole(p.DTS-x.begin, gap, x.frame[p.Kind()]) {
 		failed = errors.Join(failed, x.interrupt())
 	} else if x.ends(p) {

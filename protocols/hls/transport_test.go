@@ -177,7 +177,7 @@ func TestDisk(t *testing.T) {
 		return p
 	}
 	f := &folder{dir}
-	if err := f.open("life", true); err != nil {
+	if err := f.open("life", true, nil); err != nil {
 		t.Fatal(err)
 	}
 	x := testTransport(&record{}, f)
@@ -194,7 +194,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(recordPlaylist, true)
-	if err := f.open("next", false); err != nil {
+	if err := f.open("next", false, []string{"life"}); err != nil {
 		t.Fatal(err)
 	}
 	if p := check("record-life.m3u8", true); len(p.segments) < 10 {
@@ -212,7 +212,7 @@ func TestDisk(t *testing.T) {
 		t.Error(err)
 	}
 	// That one was killed too. What it left is not to be kept; the rest is.
-	if err := f.open("third", true); err != nil {
+	if err := f.open("third", true, nil); err != nil {
 		t.Fatal(err)
 	}
 	check("record-life.m3u8", true)
