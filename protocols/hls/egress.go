@@ -215,6 +215,9 @@ func (h *Handler) feed(v *hub.Viewer, sub *hub.Subscription[hub.Item], r *run, p
 				}
 			case hub.EventUnpublish:
 				report(p.leave())
+				if timer != nil {
+					timer.Stop() // of one who came and left without a packet there is nothing else
+				}
 				timer = time.AfterFunc(h.endAfter(), func() { cancel(errEnded) })
 			case hub.EventPublish:
 			}
