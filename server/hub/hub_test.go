@@ -540,14 +540,20 @@ func TestSilentAudio(t *testing.T) {
 		silence := &Silence{Track: aac, Payload: []byte("hush"), Samples: 1024}
 		h := New(cfg, Options{Silence: silence})
 		defer h.Close()
-		run := func(name string, sound *media.Track, late time.Duration) (silent []time.Duration, later int) {
+		run := func(name string, sound *media.Track, late time.Duration, declared bool) (silent []time.Duration, later int) {
 			_, sub := play(t, h, name, AllCodecs)
 			defer sub.Close()
 			p := publish(t, h, name)
 			defer p.Close(nil)
 			p.Expect(media.Video)
+			gop := 10
+			if declared {
+				p.Expect(media.Video, media.Audio)
+				p.Announce(sound)
+				gop = 50 // what waits for the sound comes at once, and viewers start at its last key frame
+			}
 			for i := range 50 {
-				p.Write(video(i, 10))
+				p.Write(video(i, gop))
 				for _, pkt := range next(sub) {
 					if pkt.Kind() == media.Audio {
 						silent = append(silent, pkt.DTS)
@@ -582,9 +588,9 @@ func TestSilentAudio(t *testing.T) {
 			return silent, later
 		}
 		like := *aac // silence's own configuration, from an encoder
-		for i, sound := range []*media.Track{opus, &like} {
+		for i, sound := range []*media.Track{opus, &like, opus, &like} {
 			for _, late := range []time.Duration{0, 240 * time.Millisecond} {
-				silent, later := run(fmt.Sprintf("live/quiet%d-%d", i, late), sound, late)
+				silent, later := run(fmt.Sprintf("live/quiet%d-%d", i, late), sound, late, i >= 2)
 				if want := int(49 * frameTime * 48000 / 1024 / time.Second); len(silent) != want+1 || later != 0 {
 					t.Errorf("%d silent packets, want %d; %d after sound came", len(silent), want+1, later)
 				}
@@ -595,7 +601,7 @@ func TestSilentAudio(t *testing.T) {
 				}
 			}
 		}
-		if silent, _ := run("live/loud", opus, 0); len(silent) > 0 {
+		if silent, _ := run("live/loud", opus, 0, false); len(silent) > 0 {
 			t.Errorf("%d silent packets that nobody asked for", len(silent))
 		}
 	})

@@ -32,6 +32,7 @@ type Publisher struct {
 	// Under Stream.air.
 	tracks      media.Tracks
 	expects     []media.Kind
+	heard       bool // sound has come, not only its track
 	ready       bool
 	pending     []*media.Packet
 	pendingSize int
@@ -97,6 +98,10 @@ func (p *Publisher) Write(pkt *media.Packet) error {
 	s.air.Lock()
 	defer s.air.Unlock()
 	pkt.Track = s.settle(p, pkt.Track)
+	if !p.heard && pkt.Kind() == media.Audio {
+		p.heard = true
+		s.retrack(p)
+	}
 	switch {
 	case s.air.publisher != p:
 	case p.ready:
@@ -138,11 +143,16 @@ func (s *Stream) settle(p *Publisher, t *media.Track) *media.Track {
 		}
 	}
 	p.tracks = p.tracks.With(t)
+	s.retrack(p)
+	return t
+}
+
+// retrack puts the publisher's tracks in force, if it is on the air.
+func (s *Stream) retrack(p *Publisher) {
 	if s.air.publisher == p && p.ready {
 		s.air.tracks = p.allTracks()
 		s.hub.watchers.note(s.name)
 	}
-	return t
 }
 
 // hold keeps a packet until the publisher's tracks are known.
@@ -175,14 +185,20 @@ func (s *Stream) hold(p *Publisher, pkt *media.Packet) {
 
 func (p *Publisher) complete() bool {
 	if len(p.expects) == 0 {
-		return p.tracks.Video != nil && p.tracks.Audio != nil
+		return p.has(media.Video) && p.has(media.Audio)
 	}
 	for _, k := range p.expects {
-		if p.tracks.Get(k) == nil {
+		if !p.has(k) {
 			return false
 		}
 	}
 	return true
+}
+
+// has reports whether a track is known. Where silence would take its place, sound
+// has to be heard too.
+func (p *Publisher) has(k media.Kind) bool {
+	return p.tracks.Get(k) != nil && (k != media.Audio || p.silence == nil || p.heard)
 }
 
 // write gives the packet its place on the stream's time line and appends it.

@@ -25,10 +25,10 @@ type quiet struct {
 }
 
 // allTracks returns the publisher's tracks, with silent sound where pictures
-// have none.
+// have none, or none that was ever heard.
 func (p *Publisher) allTracks() *media.Tracks {
 	ts := p.tracks
-	if p.silence != nil && ts.Audio == nil && ts.Video != nil {
+	if p.silence != nil && !p.heard && ts.Video != nil {
 		ts = ts.With(p.silence.Track)
 	}
 	return &ts
@@ -42,7 +42,7 @@ func (s *Stream) fill(pkt *media.Packet) {
 		return
 	}
 	q, track := &s.air.quiet, p.silence.Track
-	if p.tracks.Audio != nil { // which may be like the silent track, and then is that
+	if p.heard {
 		q.track = nil
 		return
 	}
