@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io"
 	"time"
-
-	"sluice/server/media"
 )
 
 // Extent is what Survey finds in a file.
@@ -28,13 +26,14 @@ func Survey(r io.ReaderAt, size int64) (Extent, error) {
 	var x Extent
 	var unit int64 // where the last PES packet begins
 	var t span
+	var clock unwrapper
 	for {
 		_, err := io.ReadFull(in, b[:])
 		switch {
 		case errors.Is(err, io.EOF):
 			x.Duration = t.duration()
 			return x, nil
-		case errors.Is(err, io.ErrUnexpectedEOF), err == nil && b[0] != 0x47:
+		case errors.Is(err, io.ErrUnexpectedEOF), err == nil && b[0] != syncByte:
 			t.undo()
 			return Extent{Size: unit, Duration: t.duration()}, nil
 		case err != nil:
@@ -42,28 +41,25 @@ func Survey(r io.ReaderAt, size int64) (Extent, error) {
 		}
 		if dts, ok := unitTime(b[:]); ok {
 			unit = x.Size
-			t.add(dts)
+			t.add(clock.unwrap(dts))
 		}
 		x.Size += PacketSize
 	}
 }
 
-// span is the time from the first unit to the last, in ticks.
+// span is the time from the first unit to the last.
 type span struct {
-	n                       int
-	first, last, prev, step int64
+	begun                   bool
+	first, last, prev, step time.Duration
 }
 
-func (s *span) add(dts int64) {
-	if s.n == 0 {
-		s.first, s.last = dts, dts
+func (s *span) add(at time.Duration) {
+	if !s.begun {
+		s.begun, s.first, s.last = true, at, at
 	}
-	// The field has 33 bits; units are near each other.
-	at := s.last + (dts-s.last)<<31>>31
-	s.n++
 	s.prev = s.last
 	if at > s.last {
-		s.step, s.last = min(at-s.last, ClockRate), at
+		s.step, s.last = min(at-s.last, time.Second), at
 	}
 	s.first = min(s.first, at)
 }
@@ -71,36 +67,15 @@ func (s *span) add(dts int64) {
 // undo takes the last unit back.
 func (s *span) undo() { s.last = s.prev }
 
-func (s *span) duration() time.Duration {
-	if s.n == 0 {
-		return 0
-	}
-	return media.FromClock(s.last-s.first+s.step, ClockRate)
-}
+func (s *span) duration() time.Duration { return s.last - s.first + s.step }
 
 // unitTime returns the decoding time of the PES packet that begins in a
-// transport packet (2.4.3.2, 2.4.3.7), in ticks.
-func unitTime(b []byte) (dts int64, ok bool) {
-	const starts, payload, adaptation = 0x40, 0x10, 0x20
-	if b[1]&starts == 0 || b[3]&payload == 0 {
+// transport packet, on the 90 kHz clock.
+func unitTime(b []byte) (dts uint64, ok bool) {
+	p, payload, err := parsePacket(b)
+	if err != nil || !p.start {
 		return 0, false
 	}
-	at := 4
-	if b[3]&adaptation != 0 {
-		at += 1 + int(b[4])
-	}
-	if at+19 > len(b) || b[at] != 0 || b[at+1] != 0 || b[at+2] != 1 {
-		return 0, false
-	}
-	switch flags := b[at+7] >> 6; flags {
-	case 2:
-		return timestamp(b[at+9:]), true
-	case 3:
-		return timestamp(b[at+14:]), true
-	}
-	return 0, false
-}
-
-func timestamp(b []byte) int64 {
-	return int64(b[0]>>1&7)<<30 | int64(b[1])<<22 | int64(b[2]>>1)<<15 | int64(b[3])<<7 | int64(b[4]>>1)
+	h, err := parsePES(payload)
+	return h.dts, err == nil && h.hasPTS
 }

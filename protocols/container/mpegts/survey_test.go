@@ -61,12 +61,18 @@ func TestSurvey(t *testing.T) {
 
 // TestSurveyAcrossTheWrap: the clock starts anew each 26 hours.
 func TestSurveyAcrossTheWrap(t *testing.T) {
-	var s span
-	for i := range int64(100) {
-		s.add((1<<33 - 90000 + i*3600) % (1 << 33))
+	m := NewMuxer(MuxerConfig{})
+	aac := &media.Track{Codec: media.AAC, Config: []byte{0x11, 0x90}, SampleRate: 48000, Channels: 2}
+	var file []byte
+	for i := range 100 {
+		at := media.FromClock(1<<clockBits-ClockRate+int64(i)*3600, ClockRate)
+		var err error
+		if file, err = m.AppendPacket(file, &media.Packet{Track: aac, DTS: at, PTS: at, Payload: make([]byte, 400)}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if d := s.duration(); d != 4*time.Second {
-		t.Errorf("%v", d)
+	if x, err := Survey(bytes.NewReader(file), int64(len(file))); err != nil || x.Duration != 4*time.Second {
+		t.Errorf("%v, %v", x.Duration, err)
 	}
 }
 
