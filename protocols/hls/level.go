@@ -36,10 +36,18 @@ func (x *transport) level() error {
 		return nil
 	}
 	for ; at+frame/2 < end && err == nil; at += frame {
-		x.newest[media.Audio] = at
+		x.newest[media.Audio], x.silent = at, at
 		x.buf, err = x.mux.AppendPacket(x.buf, &media.Packet{Track: t, DTS: at, PTS: at, Payload: silence})
 	}
 	return err
+}
+
+// covered reports whether p is sound in whose place there is silence already, before
+// a break that p comes after: a publisher that comes back may have sound before its
+// first picture.
+func (x *transport) covered(p *media.Packet) bool {
+	broken := x.broken || x.making != nil && x.making.discontinuity
+	return broken && p.Kind() == media.Audio && p.DTS <= x.silent
 }
 
 // early reports whether p is sound that is heard before the first picture after

@@ -29,6 +29,7 @@ type transport struct {
 	tail   *segment         // done, and not listed yet
 	begin  time.Duration    // DTS of its first packet
 	newest [3]time.Duration // DTS of the newest packet, by media.Kind
+	silent time.Duration    // DTS of the last silence put in
 	shown  []time.Duration  // PTS of the last pictures
 	opens  time.Duration    // PTS of the segment's first picture
 	frame  [3]time.Duration // how long the one before it lasted
@@ -73,10 +74,11 @@ func (x *transport) packet(ts *media.Tracks, p *media.Packet) error {
 	} else if x.ends(p) {
 		failed = errors.Join(failed, x.finish(p.DTS, false))
 	}
+	if x.covered(p) || x.making != nil && x.early(p) {
+		return failed
+	}
 	if x.making == nil {
 		x.start(p)
-	} else if x.early(p) {
-		return failed
 	}
 	k := p.Kind()
 	x.frame[k], x.newest[k] = p.DTS-x.newest[k], p.DTS
