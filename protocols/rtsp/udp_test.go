@@ -81,6 +81,7 @@ func (f *fixture) publishUDP(t testing.TB, path string) (*source, [2]*udpPeer) {
 
 func (p *udpPeer) packet(t testing.TB) rtp.Packet {
 	t.Helper()
+	_ = p.conns[0].SetReadDeadline(time.Now().Add(testPatience)) // others may have taken long
 	b := make([]byte, 2048)
 	n, from, err := p.conns[0].ReadFromUDP(b)
 	if err != nil {
