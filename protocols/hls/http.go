@@ -73,7 +73,7 @@ func serveText(w http.ResponseWriter, r *http.Request, tag, cache string, compre
 	h.Set("Cache-Control", cache)
 	if tag != "" {
 		h.Set("Etag", tag)
-		if slices.Contains(strings.Split(strings.ReplaceAll(r.Header.Get("If-None-Match"), " ", ""), ","), tag) {
+		if known(r.Header.Get("If-None-Match"), tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -95,6 +95,15 @@ func serveText(w http.ResponseWriter, r *http.Request, tag, cache string, compre
 			return
 		}
 	}
+}
+
+// known reports whether a list of entity tags has the tag, weak or not: caches that
+// change a text weaken its tag (RFC 9110 section 13.1.2).
+func known(list, tag string) bool {
+	return slices.ContainsFunc(strings.Split(list, ","), func(t string) bool {
+		t = strings.TrimSpace(t)
+		return t == "*" || strings.TrimPrefix(t, "W/") == tag
+	})
 }
 
 // takesGzip reports whether the client takes compressed text.

@@ -127,16 +127,13 @@ var (
 
 // multivariant begins a session.
 func (h *Handler) multivariant(ctx context.Context, w *writer, r *http.Request, t target, name string) error {
-	if r.Method == http.MethodHead {
-		w.Header().Set("Content-Type", playlistType)
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusOK)
-		return nil
-	}
 	if t.record && h.cfg.TS.Mode == Rolling {
 		return errNoRecord
 	}
 	f := form{stream: name, ts: t.ts, opus: !t.ts && (h.cfg.Opus || r.URL.Query().Get("opus") == "1")}
+	if r.Method == http.MethodHead {
+		return h.head(w, r, f)
+	}
 	s, err := h.begin(r, f)
 	if err != nil {
 		return err
@@ -153,6 +150,23 @@ func (h *Handler) multivariant(ctx context.Context, w *writer, r *http.Request, 
 	}
 	serveText(w, r, "", "no-store", compressed, text)
 	s.sent(w.sent)
+	return nil
+}
+
+// head answers a question for a multivariant playlist: it begins nothing, and waits
+// for nothing.
+func (h *Handler) head(w *writer, r *http.Request, f form) error {
+	s, err := h.admit(r, f, "")
+	if err != nil {
+		return err
+	}
+	s.close(nil)
+	if !h.live(f.stream) && !h.left(f) {
+		return hub.ErrNoPublisher
+	}
+	w.Header().Set("Content-Type", playlistType)
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
 	return nil
 }
 

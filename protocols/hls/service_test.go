@@ -337,6 +337,8 @@ func TestHTTP(t *testing.T) {
 			{"playlist", "GET", video, nil, 200, map[string]string{"Content-Type": playlistType, "Cache-Control": "no-store", "Vary": "Accept-Encoding"}, ""},
 			{"head of playlist", "HEAD", video, nil, 200, map[string]string{"Content-Type": playlistType}, ""},
 			{"head of multivariant", "HEAD", "/live/a.m3u8", nil, 200, map[string]string{"Content-Type": playlistType}, ""},
+			{"head of nothing", "HEAD", "/live/nobody.m3u8", nil, 404, nil, ""},
+			{"suffix range", "GET", segment, []string{"Range", "bytes=-3"}, 206, map[string]string{"Content-Length": "3"}, whole.Body.String()[whole.Body.Len()-3:]},
 			{"options", "OPTIONS", video, nil, 204, map[string]string{"Access-Control-Allow-Methods": "GET, HEAD, OPTIONS"}, ""},
 			{"post", "POST", "/live/a.m3u8", nil, 405, map[string]string{"Allow": "GET, HEAD, OPTIONS"}, ""},
 			{"bad name", "GET", "/live/%20.m3u8", nil, 400, nil, ""},
@@ -360,7 +362,7 @@ func TestHTTP(t *testing.T) {
 			if c.body != "" && w.Body.String() != c.body {
 				t.Errorf("%s: %d bytes", c.name, w.Body.Len())
 			}
-			if c.method == "HEAD" && w.Body.Len() > 0 {
+			if c.method == "HEAD" && w.Code == http.StatusOK && w.Body.Len() > 0 {
 				t.Errorf("%s: with a body", c.name)
 			}
 		}
@@ -375,7 +377,10 @@ func TestHTTP(t *testing.T) {
 		}
 		parsePlaylist(t, string(text))
 		synctest.Wait() // no part of this instant is still to come
-		r.code(http.StatusNotModified, video+"?_HLS_msn=0", "If-None-Match", r.get(video+"?_HLS_msn=0").Header().Get("Etag"))
+		tag := r.get(video + "?_HLS_msn=0").Header().Get("Etag")
+		r.code(http.StatusNotModified, video+"?_HLS_msn=0", "If-None-Match", tag)
+		r.code(http.StatusNotModified, video+"?_HLS_msn=0", "If-None-Match", `"other", W/`+tag)
+		r.code(http.StatusOK, video+"?_HLS_msn=0", "If-None-Match", `"other"`)
 	})
 }
 
@@ -385,6 +390,12 @@ func TestSessions(t *testing.T) {
 		r.publish()
 		time.Sleep(5 * time.Second)
 		r.code(http.StatusUnauthorized, "/live/a.m3u8")
+		if w := r.do(http.MethodHead, "/live/a.m3u8"); w.Code != http.StatusUnauthorized {
+			t.Errorf("HEAD without a token: %d", w.Code)
+		}
+		if w := r.do(http.MethodHead, "/live/a.m3u8?token=secret"); w.Code != http.StatusOK {
+			t.Errorf("HEAD with one: %d", w.Code)
+		}
 		r.code(http.StatusUnauthorized, "/live/a/@AAAAAAAAAAAAAAAA/video.m3u8")
 		var videos []string
 		for range 3 {
