@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"sluice/protocols/codec/nal"
 	"sluice/server/media"
@@ -61,7 +62,7 @@ func TestParseSPS(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := cmp.Diff(&c.want, s); d != "" {
+			if d := cmp.Diff(&c.want, s, cmpopts.IgnoreUnexported(SPS{})); d != "" {
 				t.Error(d)
 			}
 		})

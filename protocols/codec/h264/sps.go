@@ -38,6 +38,10 @@ type SPS struct {
 	// decoding order and after it in display order: as the VUI says, else as
 	// E.2.1 infers it. It is the depth that a player buffers.
 	MaxReorder int
+
+	// What Order must know to read slice headers.
+	frameNumBits, orderBits uint8
+	separatePlanes          bool
 }
 
 // ParseSPS reads a sequence parameter set unit (type 7, with its header). Only
@@ -95,7 +99,7 @@ func (s *SPS) parseFormat(r *bits.Reader) error {
 	chroma := r.UE()
 	lists := 8
 	if chroma == 3 {
-		r.Skip(1) // separate_colour_plane_flag
+		s.separatePlanes = r.Flag()
 		lists = 12
 	}
 	luma, chromaDepth := r.UE(), r.UE()
@@ -134,10 +138,10 @@ func skipScalingList(r *bits.Reader, i int) {
 
 // parseOrder reads how pictures are numbered and ordered.
 func (s *SPS) parseOrder(r *bits.Reader) error {
-	r.UE() // log2_max_frame_num_minus4
+	frameNum, order := r.UE(), uint32(0)
 	switch t := r.UE(); t {
 	case 0:
-		r.UE() // log2_max_pic_order_cnt_lsb_minus4
+		order = r.UE()
 	case 1:
 		s.PicOrderCntType = 1
 		r.Skip(1) // delta_pic_order_always_zero_flag
@@ -155,6 +159,11 @@ func (s *SPS) parseOrder(r *bits.Reader) error {
 	default:
 		return fmt.Errorf("h264: SPS: pic_order_cnt_type %d", t)
 	}
+	const most = 12
+	if frameNum > most || order > most {
+		return errors.New("h264: SPS: frame numbers or picture order counts of over 16 bits")
+	}
+	s.frameNumBits, s.orderBits = uint8(frameNum+4), uint8(order+4)
 	refs := r.UE()
 	if refs > 16 {
 		return fmt.Errorf("h264: SPS: %d reference frames", refs)

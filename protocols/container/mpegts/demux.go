@@ -29,6 +29,9 @@ var (
 	ErrLost = errors.New("mpegts: packets are missing")
 	// ErrSync: bytes that are no transport packets were passed over.
 	ErrSync = errors.New("mpegts: not in step with the packets")
+	// ErrScrambled: a stream's packets are scrambled from here on, and nothing of
+	// it comes until they are not.
+	ErrScrambled = errors.New("mpegts: packets are scrambled")
 	// ErrTooLarge: a picture is over MaxPicture, or a packet of sound over
 	// 128 KiB.
 	ErrTooLarge = errors.New("mpegts: packet is too large")

@@ -16,11 +16,12 @@ type stage struct {
 	max  int  // bytes of a PES packet
 	sink sink
 
-	counter counter
-	buf     []byte // of the open PES packet, with its header
-	open    bool
-	header  pesHeader
-	parsed  bool
+	counter   counter
+	scrambled bool
+	buf       []byte // of the open PES packet, with its header
+	open      bool
+	header    pesHeader
+	parsed    bool
 }
 
 // sink takes the data of PES packets.
@@ -42,9 +43,14 @@ type sink interface {
 // push takes a transport packet's payload.
 func (s *stage) push(p packet, payload []byte) {
 	if p.scrambled {
-		s.lost()
+		if !s.scrambled {
+			s.scrambled = true
+			s.fail(ErrScrambled)
+		}
+		s.counter.known = false
 		return
 	}
+	s.scrambled = false
 	switch s.counter.next(p, payload) {
 	case repeated:
 		return

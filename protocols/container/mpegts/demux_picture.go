@@ -2,6 +2,7 @@ package mpegts
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"iter"
 	"time"
@@ -35,13 +36,15 @@ type pictures struct {
 	carries bool   // the stream's pictures go on from one PES packet to the next
 	units   [][]byte
 
-	interlaced bool // pictures may be fields
+	order order // of H264
 
 	wait    bool          // for a key frame
 	leading bool          // pictures that are shown before shown refer to what was lost
 	shown   time.Duration // PTS of the key frame
 	last    mark          // times of the picture before
-	step    time.Duration // between pictures in decoding order
+	told    mark          // those of the last one that had times of its own
+	since   int           // how many pictures ago that was
+	step    time.Duration // between pictures in decoding order, 0 when unknown
 }
 
 // mark is a PES packet in the byte stream.
@@ -49,10 +52,14 @@ type mark struct {
 	at       int
 	known    bool // it has times
 	dts, pts time.Duration
+
+	// Of a picture: its place in display order, where ordered says that it is known.
+	ordered, idr bool
+	count        int64
 }
 
 func newPictures(d *Demuxer, c media.Codec) *pictures {
-	return &pictures{d: d, kind: c, wait: true, step: defaultStep}
+	return &pictures{d: d, kind: c, wait: true}
 }
 
 func (s *pictures) codec() media.Codec    { return s.kind }
@@ -60,7 +67,8 @@ func (s *pictures) inForce() *media.Track { return s.track }
 
 // peek lets the waiting picture out as soon as the next one begins.
 func (s *pictures) peek(start []byte) {
-	if len(s.es) > 0 && s.begins(start) {
+	// A lone field waits for push to see whether the other one comes.
+	if len(s.es) > 0 && s.begins(start) && s.loneField() == nil {
 		s.flush()
 	}
 }
@@ -70,10 +78,11 @@ func (s *pictures) push(h pesHeader, data []byte, sized bool) {
 		return
 	}
 	if len(s.es) > 0 {
-		if s.begins(data) {
-			s.flush()
-		} else {
+		switch {
+		case !s.begins(data):
 			s.carries = true
+		case !s.order.pairs(s.loneField(), s.firstSlice(data)):
+			s.flush()
 		}
 	} else if s.continues(data) {
 		// The picture before was taken for whole, since its PES packet told
@@ -97,14 +106,14 @@ func (s *pictures) push(h pesHeader, data []byte, sized bool) {
 	}
 	s.marks = append(s.marks, m)
 	s.es = append(s.es, data...)
-	if sized && !s.carries && len(data) < largePES {
+	if sized && !s.carries && len(data) < largePES && s.loneField() == nil {
 		s.flush()
 	}
 }
 
 func (s *pictures) lose() {
 	s.es, s.marks, s.scanned = s.es[:0], s.marks[:0], 0
-	s.wait = true
+	s.wait, s.told = true, mark{}
 }
 
 // begins reports whether the data starts a picture other than the waiting one.
@@ -197,28 +206,84 @@ func units(es []byte) iter.Seq2[int, []byte] {
 	}
 }
 
+// firstSlice returns the first slice in a byte stream, nil where there is none.
+func (s *pictures) firstSlice(es []byte) []byte {
+	for _, u := range units(es) {
+		if s.isSlice(u) {
+			return u
+		}
+	}
+	return nil
+}
+
+// loneField returns the first slice of the waiting picture where that is one field
+// of a frame, whose other one may come.
+func (s *pictures) loneField() (lone []byte) {
+	if s.kind != media.H264 || s.order.sps != nil && !s.order.sps.Interlaced {
+		return nil
+	}
+	for _, u := range units(s.es) {
+		s.order.see(u)
+		if !s.isSlice(u) || !s.starts(u) {
+			continue
+		}
+		if o, ok := s.order.of(u); !ok || !o.Field || lone != nil && s.order.pairs(lone, u) {
+			lone = nil
+		} else {
+			lone = u
+		}
+	}
+	return lone
+}
+
+// picture is one that flush finds.
+type picture struct {
+	m      mark
+	slice  []byte // the first one, nil before it
+	second int    // where in pictures.units the second field begins, 0 where there is none
+}
+
 // flush makes packets of the pictures that wait.
 func (s *pictures) flush() {
-	begin, slice, count, marks := 0, false, 0, s.marks
+	var p picture
+	count, marks := 0, s.marks
+	cut, cutAt := -1, 0 // where in s.units, and in s.es, the next picture may begin
 	s.units = s.units[:0]
 	for at, u := range units(s.es) {
-		if slice && s.starts(u) && !s.secondField(u) {
-			s.deliver(markOf(&marks, begin))
-			s.units, begin, slice = s.units[:0], at, false
-		}
 		if count++; count > maxUnits {
 			s.d.fail(fmt.Errorf("%w: over %d NAL units", ErrTooLarge, maxUnits))
 			s.lose()
 			return
 		}
-		if len(s.units) == 0 {
-			begin = at
+		if p.slice != nil && cut < 0 && s.starts(u) {
+			cut, cutAt = len(s.units), at
 		}
-		slice = slice || s.isSlice(u)
+		if len(s.units) == 0 {
+			p.m = markOf(&marks, at)
+		}
 		s.units = append(s.units, u)
+		if s.kind == media.H264 {
+			s.order.see(u)
+		}
+		switch {
+		case !s.isSlice(u):
+		case p.slice == nil:
+			p.slice = u
+		case cut < 0:
+		case p.second == 0 && s.order.pairs(p.slice, u):
+			p.second, cut = cut, -1
+			markOf(&marks, cutAt) // the frame's time is that of its first field
+		default:
+			s.deliver(p, s.units[:cut])
+			s.units = append(s.units[:0], s.units[cut:]...)
+			p, cut = picture{m: markOf(&marks, cutAt), slice: u}, -1
+		}
 	}
-	if slice {
-		s.deliver(markOf(&marks, begin))
+	if cut >= 0 {
+		s.units = s.units[:cut] // what follows has no slice
+	}
+	if p.slice != nil {
+		s.deliver(p, s.units)
 	}
 	clear(s.units)
 	s.es, s.marks, s.scanned = s.es[:0], s.marks[:0], 0
@@ -236,23 +301,20 @@ func markOf(marks *[]mark, at int) (m mark) {
 	return m
 }
 
-// secondField reports whether a slice that starts a picture by itself, with no
-// delimiter, is the other field of the frame at hand.
-func (s *pictures) secondField(unit []byte) bool {
-	return s.interlaced && h264.TypeOf(unit).IsSlice()
-}
-
 // deliver makes the packet of a picture's units.
-func (s *pictures) deliver(m mark) {
+func (s *pictures) deliver(p picture, list [][]byte) {
 	size, sets := 0, setKinds(0)
-	for _, u := range s.units {
+	for _, u := range list {
 		if !delimits(s.kind, u) {
 			size += nal.LengthSize + len(u)
 		}
 		sets |= setKindOf(s.kind, u)
 	}
-	payload := make([]byte, 0, size)
-	for _, u := range s.units {
+	payload, first := make([]byte, 0, size), size
+	for i, u := range list {
+		if p.second > 0 && i == p.second {
+			first = len(payload)
+		}
 		if !delimits(s.kind, u) {
 			payload = nal.Append(payload, u)
 		}
@@ -260,10 +322,12 @@ func (s *pictures) deliver(m mark) {
 	if sets == allSets(s.kind) {
 		s.configure(payload)
 	}
+	m := p.m
+	s.order.place(&m, p.slice)
 	if m = s.time(m); !m.known {
 		return
 	}
-	key := s.isKey(payload)
+	key := s.isKey(payload[:first]) // a second field may refer to the first
 	switch {
 	case s.track == nil || s.wait && !key:
 		return
@@ -278,16 +342,26 @@ func (s *pictures) deliver(m mark) {
 	s.d.emit(Event{Packet: &media.Packet{Track: s.track, DTS: m.dts, PTS: m.pts, Key: key, Payload: payload}})
 }
 
-// time completes a picture's times. One that has none of its own is a picture
-// later than the one before.
+// time completes a picture's times. One that has none of its own is decoded a
+// picture later than the one before; how much that is the times of others tell,
+// or else the SPS.
 func (s *pictures) time(m mark) mark {
-	if m.known {
+	s.since++
+	if m.idr {
+		s.told.ordered = false
+	}
+	switch {
+	case m.known:
 		m.pts = max(m.pts, m.dts)
-		if d := m.dts - s.last.dts; s.last.known && d > 0 && d < time.Second {
+		if d := (m.dts - s.told.dts) / time.Duration(s.since); s.told.known && d > 0 && d < time.Second {
 			s.step = d
 		}
-	} else if s.last.known {
-		m = mark{known: true, dts: s.last.dts + s.step, pts: s.last.pts + s.step}
+		s.order.learn(s.told, m)
+		s.told, s.since = m, 0
+	case s.last.known:
+		step := cmp.Or(s.step, s.order.frame(), defaultStep)
+		m.known, m.dts = true, s.last.dts+step
+		m.pts = max(m.dts, s.order.shown(s.last, m, step))
 	}
 	s.last = m
 	return m
@@ -306,11 +380,6 @@ func (s *pictures) configure(payload []byte) {
 	t, err := trackOf(config)
 	if err != nil {
 		return
-	}
-	s.interlaced = false
-	if c, err := h264.ParseConfig(config); s.kind == media.H264 && err == nil {
-		sps, err := h264.ParseSPS(c.SPS[0])
-		s.interlaced = err == nil && sps.Interlaced
 	}
 	s.track = t
 	s.d.emit(Event{Track: t})

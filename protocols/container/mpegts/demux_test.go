@@ -138,8 +138,8 @@ func TestDemux(t *testing.T) {
 		}, "track H264 322x242 0/0\nH264 9000+0 53 key\nH264 12600+3600 14\nH264 16200+3600 7"},
 		{"three pictures in a PES packet", []stream{video}, func(s *script) {
 			s.pes(0x100, idVideo, 9000, 0, true, es(aud, sps, pps, idr, aud, slice, slice, more))
-			s.pes(0x100, idVideo, 12600, 0, true, es(aud, slice))
-		}, "track H264 322x242 0/0\nH264 9000+0 46 key\nH264 12600+0 7\nH264 16200+0 14\nH264 12600+0 7"},
+			s.pes(0x100, idVideo, 18009, 0, true, es(aud, slice))
+		}, "track H264 322x242 0/0\nH264 9000+0 46 key\nH264 12003+0 7\nH264 15006+0 14\nH264 18009+0 7"},
 		{"a picture over PES packets", []stream{video}, func(s *script) {
 			picture := es(aud, sps, pps, idr, idr2)
 			s.pes(0x100, idVideo, 9000, 0, false, picture[:40])
@@ -163,6 +163,17 @@ func TestDemux(t *testing.T) {
 			s.pes(0x100, idVideo, 19800, 0, true, es(aud, slice))
 			s.pes(0x100, idVideo, 19800, 0, true, es(more))
 		}, "track H264 322x242 0/0\nH264 9000+0 46 key\nmpegts: packets are missing\nH264 16200+0 14 key\nH264 19800+0 14"},
+		{"scrambled for a while", []stream{video}, func(s *script) {
+			s.pes(0x100, idVideo, 9000, 0, true, es(aud, sps, pps, idr))
+			open := len(s.stream)
+			s.pes(0x100, idVideo, 12600, 0, true, es(aud, slice))
+			s.pes(0x100, idVideo, 16200, 0, true, es(aud, slice))
+			for at := open; at < len(s.stream); at += PacketSize {
+				s.stream[at+3] |= 0x80
+			}
+			s.pes(0x100, idVideo, 19800, 0, true, es(aud, slice))
+			s.pes(0x100, idVideo, 23400, 0, true, es(aud, idr))
+		}, "track H264 322x242 0/0\nH264 9000+0 46 key\nmpegts: packets are scrambled\nH264 23400+0 7 key"},
 		{"no picture before a key frame", []stream{video}, func(s *script) {
 			s.pes(0x100, idVideo, 9000, 0, true, es(aud, slice))
 			s.pes(0x100, idVideo, 12600, 0, true, es(aud, idr))
