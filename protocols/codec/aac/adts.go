@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 )
 
 // ADTSHeaderSize is the size of an ADTS header without checksum, in bytes.

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 	"sluice/server/media"
 )
 

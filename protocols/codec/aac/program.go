@@ -1,6 +1,6 @@
 package aac
 
-import "sluice/protocols/codec/internal/bits"
+import "sluice/protocols/codec/bits"
 
 // Program is a program config element (4.4.1.1): the channels of a stream
 // whose channel configuration is 0.

@@ -1,6 +1,6 @@
 package aac
 
-import "sluice/protocols/codec/internal/bits"
+import "sluice/protocols/codec/bits"
 
 // The elements of a raw data block (table 4.85).
 const (

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 	"sluice/server/media"
 )
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 )
 
 func unhex(s string) []byte {

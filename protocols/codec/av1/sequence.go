@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 )
 
 // SequenceHeader is what a gateway needs of a sequence header OBU (5.5).

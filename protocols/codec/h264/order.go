@@ -3,7 +3,7 @@ package h264
 import (
 	"fmt"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 	"sluice/protocols/codec/nal"
 )
 

@@ -1,7 +1,7 @@
 package h264
 
 import (
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 	"sluice/protocols/codec/internal/vui"
 )
 

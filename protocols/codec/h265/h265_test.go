@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 	"sluice/protocols/codec/nal"
 	"sluice/server/media"
 )

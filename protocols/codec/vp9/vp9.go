@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 
-	"sluice/protocols/codec/internal/bits"
+	"sluice/protocols/codec/bits"
 )
 
 // Header is a frame's uncompressed header as far as a gateway needs it.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"sluice/protocols/codec/bits"
 	"sluice/server/media"
 )
 
@@ -28,25 +29,25 @@ func (h *auHeader) present() bool {
 }
 
 // read reads one AU header, and returns the size of its access unit.
-func (h *auHeader) read(r *bitReader, first bool) (int, error) {
+func (h *auHeader) read(r *bits.Reader, first bool) (int, error) {
 	size := h.constantSize
 	if h.size > 0 {
-		size = r.int(h.size)
+		size = r.Int(h.size)
 	}
 	index := h.indexDelta
 	if first {
 		index = h.index
 	}
-	if r.uint(index) != 0 && !first {
+	if r.Uint(index) != 0 && !first {
 		return 0, fmt.Errorf("%w: interleaved AAC", ErrUnsupported)
 	}
 	for _, n := range []int{h.ctsDelta, h.dtsDelta} {
-		if n > 0 && r.flag() {
-			r.skip(n)
+		if n > 0 && r.Flag() {
+			r.Skip(n)
 		}
 	}
-	r.skip(h.randomAccess + h.streamState)
-	if r.over {
+	r.Skip(h.randomAccess + h.streamState)
+	if r.Err() != nil {
 		return 0, fmt.Errorf("%w: AU header section ends early", ErrMalformed)
 	}
 	if size > maxSoundUnit {
@@ -143,19 +144,19 @@ func (d *aacDepacketizer) readHeaders(b []byte) ([]byte, error) {
 	if len(b) < 2 {
 		return nil, fmt.Errorf("%w: AAC payload of %d bytes", ErrMalformed, len(b))
 	}
-	bits := int(binary.BigEndian.Uint16(b))
-	bytes := (bits + 7) / 8
+	size := int(binary.BigEndian.Uint16(b)) // in bits
+	bytes := (size + 7) / 8
 	if b = b[2:]; bytes > len(b) {
 		return nil, fmt.Errorf("%w: AU header section ends early", ErrMalformed)
 	}
-	r := bitReader{b: b[:bytes]}
-	for first := true; r.pos < bits; first = false {
-		from := r.pos
-		n, err := d.header.read(&r, first)
+	r := bits.NewReader(b[:bytes])
+	for first := true; r.Pos() < size; first = false {
+		from := r.Pos()
+		n, err := d.header.read(r, first)
 		if err != nil {
 			return nil, err
 		}
-		if r.pos == from && !first {
+		if r.Pos() == from && !first {
 			return nil, fmt.Errorf("%w: AU headers without bits after the first", ErrMalformed)
 		}
 		d.sizes = append(d.sizes, n)
@@ -168,12 +169,12 @@ func (d *aacDepacketizer) skipAuxiliary(b []byte) ([]byte, error) {
 	if d.header.auxiliary == 0 {
 		return b, nil
 	}
-	r := bitReader{b: b}
-	r.skip(r.int(d.header.auxiliary))
-	if r.over {
+	r := bits.NewReader(b)
+	r.Skip(r.Int(d.header.auxiliary))
+	if r.Err() != nil {
 		return nil, fmt.Errorf("%w: auxiliary section ends early", ErrMalformed)
 	}
-	return b[(r.pos+7)/8:], nil
+	return b[(r.Pos()+7)/8:], nil
 }
 
 // join takes a fragment; each has the AU header of the whole.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sluice/protocols/codec/aac"
+	"sluice/protocols/codec/bits"
 )
 
 // latmConfig is what a StreamMuxConfig says (ISO/IEC 14496-3 1.7.3), of the
@@ -14,18 +15,18 @@ type latmConfig struct {
 }
 
 // readLATMConfig reads a StreamMuxConfig.
-func readLATMConfig(r *bitReader) (*latmConfig, error) {
-	version := r.flag()
+func readLATMConfig(r *bits.Reader) (*latmConfig, error) {
+	version := r.Flag()
 	if version {
-		if r.flag() {
+		if r.Flag() {
 			return nil, fmt.Errorf("%w: LATM of audioMuxVersionA 1", ErrUnsupported)
 		}
 		readLATMValue(r) // taraBufferFullness
 	}
 	c := new(latmConfig)
-	sameFraming := r.flag()
-	c.subFrames = r.int(6) + 1
-	programs, layers := r.uint(4), r.uint(3)
+	sameFraming := r.Flag()
+	c.subFrames = r.Int(6) + 1
+	programs, layers := r.Uint(4), r.Uint(3)
 	if !sameFraming || programs > 0 || layers > 0 {
 		return nil, fmt.Errorf("%w: LATM with several programs or layers", ErrUnsupported)
 	}
@@ -34,109 +35,108 @@ func readLATMConfig(r *bitReader) (*latmConfig, error) {
 	if c.asc, extended, err = readLATMSpecific(r, version); err != nil {
 		return nil, err
 	}
-	if extended && r.left() < 11 && !r.over {
+	if extended && r.Left() < 11 && r.Err() == nil {
 		return c, nil // GStreamer leaves out what comes after an extension
 	}
-	if kind := r.uint(3); kind != 0 {
+	if kind := r.Uint(3); kind != 0 {
 		return nil, fmt.Errorf("%w: LATM frameLengthType %d", ErrUnsupported, kind)
 	}
-	r.skip(8)     // latmBufferFullness
-	if r.flag() { // otherDataPresent: its size, which nobody needs
+	r.Skip(8)     // latmBufferFullness
+	if r.Flag() { // otherDataPresent: its size, which nobody needs
 		if version {
 			readLATMValue(r)
 		} else {
-			for more := true; more && !r.over; {
-				more = r.flag()
-				r.skip(8)
+			for more := true; more && r.Err() == nil; {
+				more = r.Flag()
+				r.Skip(8)
 			}
 		}
 	}
-	if r.flag() { // crcCheckPresent
-		r.skip(8)
+	if r.Flag() { // crcCheckPresent
+		r.Skip(8)
 	}
-	if r.over {
+	if r.Err() != nil {
 		return nil, fmt.Errorf("%w: StreamMuxConfig ends early", ErrMalformed)
 	}
 	return c, nil
 }
 
 // readLATMValue reads a LatmGetValue.
-func readLATMValue(r *bitReader) int {
-	n := r.int(2) + 1
-	return r.int(8 * n)
+func readLATMValue(r *bits.Reader) int {
+	n := r.Int(2) + 1
+	return r.Int(8 * n)
 }
 
 // readLATMSpecific reads the AudioSpecificConfig, whose size only version 1
 // tells; extended says that it has an extension behind it.
-func readLATMSpecific(r *bitReader, sized bool) (asc []byte, extended bool, err error) {
+func readLATMSpecific(r *bits.Reader, sized bool) (asc []byte, extended bool, err error) {
 	size := 0
 	if sized {
 		size = readLATMValue(r)
 	}
-	start := r.pos
+	from := *r
 	if sized {
-		r.skip(size)
+		r.Skip(size)
 	} else if extended, err = skipSpecific(r); err != nil {
 		return nil, false, err
 	}
-	n := r.pos - start
-	if r.over || n > 8*256 {
+	n := r.Pos() - from.Pos()
+	if r.Err() != nil || n > 8*256 {
 		return nil, false, fmt.Errorf("%w: AudioSpecificConfig of %d bits in LATM", ErrMalformed, n)
 	}
-	from := bitReader{b: r.b, pos: start}
-	asc = from.appendBytes(nil, n/8)
+	asc = from.AppendBytes(nil, n/8)
 	if rest := n % 8; rest > 0 {
-		asc = append(asc, byte(from.uint(rest)<<(8-rest)))
+		asc = append(asc, byte(from.Uint(rest)<<(8-rest)))
 	}
 	return asc, extended, nil
 }
 
 // skipSpecific passes over an AudioSpecificConfig (ISO/IEC 14496-3 1.6.2.1) of
 // the AAC object types 1 to 4, with or without hierarchical SBR and PS.
-func skipSpecific(r *bitReader) (extended bool, err error) {
-	object := aac.ObjectType(r.uint(5))
+func skipSpecific(r *bits.Reader) (extended bool, err error) {
+	object := aac.ObjectType(r.Uint(5))
 	skipRate(r)
-	channels := r.uint(4)
+	channels := r.Uint(4)
 	explicit := object == aac.SBR || object == aac.PS
 	if explicit {
 		skipRate(r)
-		object = aac.ObjectType(r.uint(5))
+		object = aac.ObjectType(r.Uint(5))
 	}
 	if object < aac.Main || object > aac.LTP || channels == 0 {
 		return false, fmt.Errorf("%w: audio object type %d with channel configuration %d in LATM", ErrUnsupported, object, channels)
 	}
-	r.skip(1)     // frameLengthFlag
-	if r.flag() { // dependsOnCoreCoder
-		r.skip(14)
+	r.Skip(1)     // frameLengthFlag
+	if r.Flag() { // dependsOnCoreCoder
+		r.Skip(14)
 	}
-	r.skip(1) // extensionFlag
+	r.Skip(1) // extensionFlag
 	return !explicit && skipSyncExtension(r), nil
 }
 
 // skipSyncExtension passes over SBR and PS that are signalled behind the
 // configuration, if they are (ISO/IEC 14496-3 1.6.5.2). What else can follow a
 // configuration in LATM begins with other bits.
-func skipSyncExtension(r *bitReader) bool {
+func skipSyncExtension(r *bits.Reader) bool {
 	const sbrSync, psSync = 0x2b7, 0x548
 	next := *r
-	if next.uint(11) != sbrSync {
+	if next.Uint(11) != sbrSync {
 		return false
 	}
 	*r = next
-	if aac.ObjectType(r.uint(5)) != aac.SBR || !r.flag() {
+	if aac.ObjectType(r.Uint(5)) != aac.SBR || !r.Flag() {
 		return true
 	}
 	skipRate(r)
-	if next = *r; next.uint(11) == psSync {
+	if next = *r; next.Uint(11) == psSync {
 		*r = next
-		r.skip(1) // psPresentFlag
+		r.Skip(1) // psPresentFlag
 	}
 	return true
 }
 
 // skipRate passes over a samplingFrequencyIndex, and the frequency after 15.
-func skipRate(r *bitReader) {
-	if r.uint(4) == 15 {
-		r.skip(24)
+func skipRate(r *bits.Reader) {
+	if r.Uint(4) == 15 {
+		r.Skip(24)
 	}
 }

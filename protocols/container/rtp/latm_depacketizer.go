@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"sluice/protocols/codec/aac"
+	"sluice/protocols/codec/bits"
 	"sluice/server/media"
 )
 
@@ -68,9 +69,9 @@ func (d *latmDepacketizer) drop() { d.element.b, d.lost = d.element.b[:0], true 
 // split takes the access units out of an AudioMuxElement (ISO/IEC 14496-3
 // 1.7.3).
 func (d *latmDepacketizer) split(dst []Unit, element []byte) ([]Unit, error) {
-	r := bitReader{b: element}
-	if d.inBand && !r.flag() { // useSameStreamMux
-		c, err := readLATMConfig(&r)
+	r := bits.NewReader(element)
+	if d.inBand && !r.Flag() { // useSameStreamMux
+		c, err := readLATMConfig(r)
 		if err != nil {
 			return dst, err
 		}
@@ -84,18 +85,18 @@ func (d *latmDepacketizer) split(dst []Unit, element []byte) ([]Unit, error) {
 	lost := d.lost
 	for i := range d.config.subFrames {
 		n := 0
-		for more := true; more && !r.over; {
-			part := r.int(8)
+		for more := true; more && r.Err() == nil; {
+			part := r.Int(8)
 			n += part
 			more = part == 255
 		}
-		if r.over || 8*n > r.left() {
+		if r.Err() != nil || 8*n > r.Left() {
 			return dst, fmt.Errorf("%w: LATM access unit of %d bytes ends early", ErrMalformed, n)
 		}
 		if n == 0 {
 			continue
 		}
-		payload := r.appendBytes(make([]byte, 0, n), n)
+		payload := r.AppendBytes(make([]byte, 0, n), n)
 		dst = append(dst, Unit{
 			Track: d.track, Payload: payload, Lost: lost,
 			Timestamp: d.timestamp + uint32(i)*d.ticks,

@@ -3,8 +3,10 @@ package rtp
 import (
 	"bytes"
 	"fmt"
-	"math/bits"
+	"math"
 	"slices"
+
+	"sluice/protocols/codec/bits"
 )
 
 // Bounds of the parameter sets that are kept for a stream.
@@ -57,19 +59,13 @@ func (s *parameterSets) units(class nalClass) (units [][]byte) {
 	return units
 }
 
-// firstUE reads the unsigned Exp-Golomb code (H.264 9.1) at the start of b, of
-// at most 16 bits after its zeros; the largest value when there is none.
+// firstUE reads the unsigned Exp-Golomb code (H.264 9.1) at the start of b; the
+// largest value when there is none.
 func firstUE(b []byte) uint32 {
-	var v uint64
-	for i := range 5 {
-		v <<= 8
-		if i < len(b) {
-			v |= uint64(b[i])
-		}
+	r := bits.NewReader(b)
+	v := r.UE()
+	if r.Err() != nil {
+		return math.MaxUint32
 	}
-	zeros := bits.LeadingZeros64(v << 24)
-	if zeros > 16 {
-		return 1<<32 - 1
-	}
-	return uint32(v>>(40-2*zeros-1)) - 1
+	return v
 }

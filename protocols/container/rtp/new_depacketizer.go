@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice/protocols/codec/aac"
+	"sluice/protocols/codec/bits"
 	"sluice/protocols/codec/opus"
 	"sluice/server/media"
 )
@@ -94,7 +95,7 @@ func (f Format) aacDepacketizer(unit unitBuffer) (Depacketizer, error) {
 		if len(config) == 0 {
 			return d, nil
 		}
-		c, err := readLATMConfig(&bitReader{b: config})
+		c, err := readLATMConfig(bits.NewReader(config))
 		if err != nil {
 			return nil, err
 		}

@@ -2,7 +2,7 @@
 // of H.265 (E.2.1) have in common: their start.
 package vui
 
-import "sluice/protocols/codec/internal/bits"
+import "sluice/protocols/codec/bits"
 
 const extendedSAR = 255
 

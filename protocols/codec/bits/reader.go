@@ -4,6 +4,7 @@ package bits
 
 import (
 	"io"
+	"math"
 	"math/bits"
 )
 
@@ -35,6 +36,9 @@ func (r *Reader) Uint(n int) uint32 {
 	r.pos = end
 	return uint32(v & (1<<n - 1))
 }
+
+// Int reads a size of n bits, 0 to 32; one above 31 bits becomes the largest.
+func (r *Reader) Int(n int) int { return int(min(r.Uint(n), math.MaxInt32)) }
 
 // Flag reads one bit.
 func (r *Reader) Flag() bool { return r.Uint(1) == 1 }
@@ -77,6 +81,24 @@ func (r *Reader) SE() int32 {
 		return int32(v/2 + 1) //nolint:gosec // the top value wraps to the one negative that has no positive
 	}
 	return -int32(v / 2) //nolint:gosec // v/2 fits in 31 bits
+}
+
+// AppendBytes reads n bytes, which need not be aligned, and appends them.
+func (r *Reader) AppendBytes(dst []byte, n int) []byte {
+	if 8*n > r.Left() {
+		r.Skip(8 * n)
+		return dst
+	}
+	at, shift := r.pos/8, r.pos%8
+	r.pos += 8 * n
+	if shift == 0 {
+		return append(dst, r.buf[at:at+n]...)
+	}
+	for _, next := range r.buf[at+1 : at+n+1] {
+		dst = append(dst, r.buf[at]<<shift|next>>(8-shift))
+		at++
+	}
+	return dst
 }
 
 // Align moves to the next byte boundary, counted from the reader's start.

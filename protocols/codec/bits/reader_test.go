@@ -1,6 +1,7 @@
 package bits
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -66,5 +67,31 @@ func TestSigned(t *testing.T) {
 		if got := r.SE(); got != want {
 			t.Errorf("got %d, want %d", got, want)
 		}
+	}
+}
+
+// TestAppendBytes reads bytes at each place in a byte, and past the end.
+func TestAppendBytes(t *testing.T) {
+	for shift := range 8 {
+		w := NewWriter(nil)
+		w.Uint(0, shift)
+		for _, b := range []byte{1, 0xfe, 3} {
+			w.Uint(uint32(b), 8)
+		}
+		r := NewReader(w.Bytes())
+		r.Skip(shift)
+		if got := r.AppendBytes([]byte{9}, 2); string(got) != "\x09\x01\xfe" || r.Uint(8) != 3 || r.Err() != nil {
+			t.Errorf("%d bits in: % x, %v", shift, got, r.Err())
+		}
+		if got := r.AppendBytes(nil, 1); len(got) != 0 || r.Err() == nil {
+			t.Errorf("%d bits in: % x past the end", shift, got)
+		}
+	}
+}
+
+func TestInt(t *testing.T) {
+	r := NewReader([]byte{0xff, 0xff, 0xff, 0xff, 0x80})
+	if a, b := r.Int(32), r.Int(1); a != math.MaxInt32 || b != 1 {
+		t.Errorf("%d, %d", a, b)
 	}
 }
