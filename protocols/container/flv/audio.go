@@ -85,8 +85,13 @@ func (d *Demuxer) sound(codec media.Codec, at time.Duration, channels int, paylo
 	case media.MP3:
 		// A frame whose header can't be read belongs to the track in force.
 		h, err := mpa.ParseHeader(payload)
-		if err == nil && h.Codec() == codec && !h.Of(a.track) {
-			track = a.use(h.Track())
+		switch {
+		case err == nil && h.Codec() == codec:
+			if !h.Of(a.track) {
+				track = a.use(h.Track())
+			}
+		case !a.is(codec):
+			return nil, nil, unsupported(media.Audio, "MP3 in free format or of another layer")
 		}
 	case media.Opus, media.AC3, media.EAC3:
 		if !a.is(codec) {

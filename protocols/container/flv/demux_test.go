@@ -164,6 +164,8 @@ var demuxCases = []demuxCase{
 	{"MP3", TagAudio, []string{"2f fffb9064"}, mp3Track, packet(mp3Track, 0, false, "fffb9064"), ""},
 	{"MP3 again", TagAudio, []string{"2f fffb9064", "2f fffb9064"}, nil, packet(mp3Track, 0, false, "fffb9064"), ""},
 	{"MP3 odd frame", TagAudio, []string{"2f fffb9064", "2f 0000"}, nil, packet(mp3Track, 0, false, "0000"), ""},
+	{"MP3 of layer II", TagAudio, []string{"2f fffd9064"}, nil, nil, "another layer"},
+	{"MP3 in free format", TagAudio, []string{"2f fffb0064"}, nil, nil, "free format"},
 	{"A-law", TagAudio, []string{"72 d5d5"}, pcmaTrack, packet(pcmaTrack, 0, false, "d5d5"), ""},
 	{"mu-law stereo", TagAudio, []string{"83 ffff", "83 ffff"}, nil, packet(pcmuTrack, 0, false, "ffff"), ""},
 	{"Speex", TagAudio, []string{"b2 00"}, nil, nil, "Speex"},
