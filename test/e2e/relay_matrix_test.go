@@ -202,7 +202,7 @@ func TestRelayMatrix(t *testing.T) {
 }
 
 func relayMatrix(t *testing.T, g *gateway, name string, s source) {
-	file := s.make(t, "12")
+	file := s.make(t, "25") // of which players need 5 s, but a busy machine takes its time to start them
 	all := func() (list []*recording) {
 		for _, p := range players {
 			list = append(list, p.record(t, g, name, ""))
