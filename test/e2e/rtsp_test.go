@@ -37,7 +37,7 @@ func frameHashes(listing []byte) (hashes []string) {
 // they went in.
 func TestRTSPS(t *testing.T) {
 	g := start(t)
-	file := bframes.make(t, "10")
+	file := bframes.make(t, "25")
 	publishFile(t, file, "tcp", "rtsps://"+g.rtsps+"/live/tls")
 	g.live("live/tls", 2)
 	got := watchRTSP(t, "tcp", "rtsps://"+g.rtsps+"/live/tls", 60)
@@ -89,7 +89,7 @@ func TestRTSPAuth(t *testing.T) {
 // and UDP stay, and see what it publishes anew.
 func TestRTSPPublisherCrash(t *testing.T) {
 	g := start(t)
-	file := bframes.make(t, "12")
+	file := bframes.make(t, "25")
 	whole := pictures(t, file)
 	url := "rtsp://" + g.rtsp + "/live/crash"
 	type watcher struct {
