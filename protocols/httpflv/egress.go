@@ -84,7 +84,7 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	if err != nil {
 		return err
 	}
-	emit(hub.Chunk{Head: e.head, Data: data, Kind: p.Kind()}, len(data))
+	emit(hub.Chunk{Head: e.head, Data: data}, len(data))
 	return nil
 }
 

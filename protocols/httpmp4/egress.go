@@ -66,7 +66,7 @@ type encoder struct {
 func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	p := item.Packet
 	if p == nil {
-		return e.flush(media.Audio, emit)
+		return e.flush(emit)
 	}
 	if p.Kind() == media.Data {
 		return nil
@@ -84,7 +84,7 @@ func (e *encoder) Encode(item hub.Item, emit func(hub.Chunk, int)) error {
 	if p.Kind() == media.Audio && item.Tracks.Video != nil && p.DTS-e.lastVideo < holdFor {
 		return nil
 	}
-	return e.flush(p.Kind(), emit)
+	return e.flush(emit)
 }
 
 // lackFor is how long the head stays where a track of it is not there.
@@ -113,7 +113,7 @@ func lacks(a, b media.Tracks) bool {
 }
 
 // flush makes a fragment of what is held.
-func (e *encoder) flush(kind media.Kind, emit func(hub.Chunk, int)) error {
+func (e *encoder) flush(emit func(hub.Chunk, int)) error {
 	if len(e.held) == 0 {
 		return nil
 	}
@@ -124,7 +124,7 @@ func (e *encoder) flush(kind media.Kind, emit func(hub.Chunk, int)) error {
 	}
 	clear(e.held)
 	e.held = e.held[:0]
-	emit(hub.Chunk{Head: e.head, Data: data, Kind: kind}, len(data))
+	emit(hub.Chunk{Head: e.head, Data: data}, len(data))
 	return nil
 }
 

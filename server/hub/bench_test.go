@@ -60,7 +60,7 @@ type byteFormat struct{}
 
 func (byteFormat) Encode(i Item, emit func(Chunk, int)) error {
 	if i.Packet != nil {
-		emit(Chunk{Data: i.Packet.Payload, Kind: i.Packet.Kind()}, len(i.Packet.Payload))
+		emit(Chunk{Data: i.Packet.Payload}, len(i.Packet.Payload))
 	}
 	return nil
 }

@@ -14,8 +14,6 @@ type Chunk struct {
 	// sent where it differs from the one sent before.
 	Head *Head
 	Data []byte
-	// Kind is what the chunk carries; KindUnknown where it's no packet.
-	Kind media.Kind
 }
 
 // Head is the bytes before a Chunk. It is compared by pointer.
@@ -43,8 +41,6 @@ type Delivery struct {
 	// Preamble returns what stands before all else where the connection
 	// begins; may be nil.
 	Preamble func(*Head) []byte
-	// Skip leaves out the chunks for which it reports true; may be nil.
-	Skip func(Chunk) bool
 	// Follows reports whether a player that has had one head can go on after
 	// another; where not, the delivery ends with ErrChanged, all before it being
 	// sent. May be nil: players take any.
@@ -97,9 +93,6 @@ func (d Delivery) Run(v *Viewer, sub *Subscription[Chunk]) error {
 				}
 				head, broken = c.Head, false
 				bufs, size = append(bufs, head.Bytes), size+len(head.Bytes)
-			}
-			if d.Skip != nil && d.Skip(c) {
-				continue
 			}
 			data := c.Data
 			if d.Front != nil {

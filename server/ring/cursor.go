@@ -117,17 +117,6 @@ func (l *Log[T]) oldestKey() uint64 {
 // ok is false before there is one.
 func (c *Cursor[T]) Last() (t time.Duration, ok bool) { return c.last, c.last != noTime }
 
-// Lag returns how far the reader is behind the newest entry.
-func (c *Cursor[T]) Lag() time.Duration {
-	l := c.log
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	if c.seek || c.pos >= l.next {
-		return 0
-	}
-	return l.newest - l.at(max(c.pos, l.first)).meta.Time
-}
-
 // Rewind moves the cursor back or on to the newest random access point; it
 // reports false where there is none, and the cursor then stays.
 func (c *Cursor[T]) Rewind() bool {

@@ -11,15 +11,12 @@ const (
 	MovedPermanently     Status = 301
 	MovedTemporarily     Status = 302
 	SeeOther             Status = 303
-	UseProxy             Status = 305
 	BadRequest           Status = 400
 	Unauthorized         Status = 401
 	Forbidden            Status = 403
 	NotFound             Status = 404
 	MethodNotAllowed     Status = 405
 	NotAcceptable        Status = 406
-	RequestTimeout       Status = 408
-	Gone                 Status = 410
 	EntityTooLarge       Status = 413
 	URITooLong           Status = 414
 	UnsupportedMediaType Status = 415
@@ -27,12 +24,9 @@ const (
 	NotEnoughBandwidth   Status = 453
 	SessionNotFound      Status = 454
 	MethodNotValid       Status = 455
-	HeaderFieldNotValid  Status = 456
-	InvalidRange         Status = 457
 	AggregateNotAllowed  Status = 459
 	OnlyAggregateAllowed Status = 460
 	UnsupportedTransport Status = 461
-	DestinationUnreached Status = 462
 	InternalServerError  Status = 500
 	NotImplemented       Status = 501
 	ServiceUnavailable   Status = 503
@@ -53,15 +47,12 @@ var reasons = map[Status]string{
 	MovedPermanently:     "Moved Permanently",
 	MovedTemporarily:     "Moved Temporarily",
 	SeeOther:             "See Other",
-	UseProxy:             "Use Proxy",
 	BadRequest:           "Bad Request",
 	Unauthorized:         "Unauthorized",
 	Forbidden:            "Forbidden",
 	NotFound:             "Not Found",
 	MethodNotAllowed:     "Method Not Allowed",
 	NotAcceptable:        "Not Acceptable",
-	RequestTimeout:       "Request Timeout",
-	Gone:                 "Gone",
 	EntityTooLarge:       "Request Entity Too Large",
 	URITooLong:           "Request-URI Too Long",
 	UnsupportedMediaType: "Unsupported Media Type",
@@ -69,12 +60,9 @@ var reasons = map[Status]string{
 	NotEnoughBandwidth:   "Not Enough Bandwidth",
 	SessionNotFound:      "Session Not Found",
 	MethodNotValid:       "Method Not Valid In This State",
-	HeaderFieldNotValid:  "Header Field Not Valid For Resource",
-	InvalidRange:         "Invalid Range",
 	AggregateNotAllowed:  "Aggregate Operation Not Allowed",
 	OnlyAggregateAllowed: "Only Aggregate Operation Allowed",
 	UnsupportedTransport: "Unsupported Transport",
-	DestinationUnreached: "Destination Unreachable",
 	InternalServerError:  "Internal Server Error",
 	NotImplemented:       "Not Implemented",
 	ServiceUnavailable:   "Service Unavailable",
