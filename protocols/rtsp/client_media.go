@@ -258,21 +258,6 @@ func (r *runner) sort(a arrival) (l *link, control bool, data []byte, err error)
 	return l, a.item.Channel == l.channels[1], a.item.Frame, nil
 }
 
-// isBye reports whether an RTCP packet says goodbye (RFC 3550 6.6).
-func isBye(b []byte) bool {
-	for len(b) >= 4 {
-		if b[1] == 203 {
-			return true
-		}
-		n := 4 + 4*(int(b[2])<<8|int(b[3]))
-		if n > len(b) {
-			return false
-		}
-		b = b[n:]
-	}
-	return false
-}
-
 // isFallback reports whether the next way is worth a try after err.
 func isFallback(err error) bool {
 	return errors.Is(err, errNoPackets) || errors.Is(err, errTransport) || isAnswer(err, wire.UnsupportedTransport)

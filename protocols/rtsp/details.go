@@ -99,11 +99,10 @@ func (f *playerFigures) reported(ntp uint64, now time.Time) {
 // can't be sent again.
 func (p *player) RTCP(track int, b []byte, now time.Time) {
 	t := p.desc.tracks[track]
-	list, err := rtcp.Unmarshal(b)
-	if t == nil || err != nil {
+	if t == nil {
 		return
 	}
-	for _, r := range list {
+	for r := range controls(b) {
 		rr, ok := r.(*rtcp.ReceiverReport)
 		if !ok {
 			continue

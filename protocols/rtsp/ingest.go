@@ -160,16 +160,20 @@ func (in *intake) drain(t *inTrack, now time.Time) error {
 func (in *intake) RTCP(track int, packet []byte, now time.Time) {
 	in.pub.Sent(len(packet))
 	t := in.tracks[track]
-	list, err := rtcp.Unmarshal(packet)
-	if t == nil || err != nil {
+	if t == nil {
 		in.unknown++
 		return
 	}
-	for _, p := range list {
+	known := false
+	for p := range controls(packet) {
+		known = true
 		if sr, ok := p.(*rtcp.SenderReport); ok {
 			t.clock.SenderReport(sr.RTPTime, sr.NTPTime)
 			t.stats.SenderReport(sr.NTPTime, now)
 		}
+	}
+	if !known {
+		in.unknown++
 	}
 }
 
