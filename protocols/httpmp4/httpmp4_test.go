@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -307,6 +308,71 @@ func TestFollows(t *testing.T) {
 			t.Errorf("%s: %v", c.name, got)
 		}
 	}
+}
+
+// TestEndsAtAChange: a player over HTTP that can't go on gets a clean end, and the
+// log says why.
+func TestEndsAtAChange(t *testing.T) {
+	var text logText
+	h := hub.New(hub.DefaultConfig(), hub.Options{Log: slog.New(slog.NewTextHandler(&text, nil))})
+	defer h.Close()
+	handler := New(DefaultConfig(), h, slog.New(slog.DiscardHandler))
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	defer func() {
+		http.DefaultClient.CloseIdleConnections()
+		if err := handler.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if want := `reason="` + hub.ErrChanged.Error(); !strings.Contains(text.String(), want) {
+			t.Errorf("no line has %s:\n%s", want, text.String())
+		}
+	}()
+	publish := func(sound *media.Track) *hub.Publisher {
+		pub, err := h.Publish(t.Context(), hub.Session{Stream: "live/a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		pub.Expect(media.Audio)
+		pub.Announce(sound)
+		for i := range 5 {
+			at := time.Duration(i) * 20 * time.Millisecond
+			if err := pub.Write(&media.Packet{Track: sound, DTS: at, PTS: at, Payload: []byte("sound")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return pub
+	}
+	pub := publish(aac)
+	res, err := http.Get(server.URL + "/live/a.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	pub.Close(nil)
+	defer publish(aac2).Close(nil)
+	b, err := io.ReadAll(res.Body)
+	if err != nil || bytes.Count(b, []byte("moov")) != 1 || bytes.Count(b, []byte("moof")) == 0 {
+		t.Errorf("%d bytes, %d fragments, %v", len(b), bytes.Count(b, []byte("moof")), err)
+	}
+}
+
+// logText is a log that is written while it is read.
+type logText struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // dial plays live/kit until the test ends.

@@ -146,7 +146,9 @@ func (h *Handler) play(w http.ResponseWriter, r *http.Request) {
 	case f.Front != nil:
 		delivery.Front = framedFront(delivery.Front)
 	}
-	reason = delivery.Run(v, sub)
+	if reason = delivery.Run(v, sub); errors.Is(reason, hub.ErrChanged) {
+		cancel(reason) // before its connection's end makes it look as if the player had gone
+	}
 	if errors.Is(reason, os.ErrDeadlineExceeded) {
 		reason = fmt.Errorf("the player took nothing for %v", h.cfg.WriteTimeout)
 		cancel(reason) // before the end of the connection looks like the player's leaving
