@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"sync"
 
 	"sluice/protocols/internal/conns"
 	"sluice/server/hub"
@@ -14,9 +13,8 @@ import (
 
 // Service is a Server whose publishers and players are those of a hub.
 type Service struct {
-	server  *Server
-	addrs   []net.Addr
-	serving sync.WaitGroup
+	server    *Server
+	listeners *conns.Listeners
 }
 
 // Start listens and serves. certs is for RTMPS and may be nil where that is
@@ -28,25 +26,18 @@ func Start(cfg Config, certs *tls.Config, h *hub.Hub, log *slog.Logger) (*Servic
 		MaxConnections: cfg.MaxConnections,
 		Log:            log,
 	}}
-	listeners, err := conns.Listen(log,
+	var err error
+	s.listeners, err = conns.Listen(log, s.server.Serve,
 		conns.Address{Protocol: "rtmp", Addr: cfg.Listen}, conns.Address{Protocol: "rtmps", Addr: cfg.ListenTLS, TLS: certs})
 	if err != nil {
 		return nil, err
 	}
-	s.addrs = conns.Addrs(listeners)
-	for _, ln := range listeners {
-		s.serving.Go(func() {
-			if err := s.server.Serve(ln); !errors.Is(err, ErrServerClosed) {
-				log.Error("listener failed", "address", ln.Addr(), "error", err)
-			}
-		})
-	}
 	return s, nil
 }
 
-// Addrs returns the addresses listened on: RTMP, RTMPS, without those that
-// are off.
-func (s *Service) Addrs() []net.Addr { return s.addrs }
+// Addrs returns the addresses listened on: RTMP, RTMPS, without those that are
+// off.
+func (s *Service) Addrs() []net.Addr { return s.listeners.Addrs() }
 
 // Connections returns how many connections are open.
 func (s *Service) Connections() int { return s.server.Connections() }
@@ -55,7 +46,7 @@ func (s *Service) Connections() int { return s.server.Connections() }
 // and waits for all sessions to end.
 func (s *Service) Stop(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
-	s.serving.Wait()
+	s.listeners.Wait()
 	return err
 }
 

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"sync"
 
 	"sluice/protocols/internal/conns"
 	"sluice/protocols/rtsp/sdp"
@@ -17,9 +16,8 @@ import (
 
 // Service is a Server whose publishers and players are those of a hub.
 type Service struct {
-	server  *Server
-	addrs   []net.Addr
-	serving sync.WaitGroup
+	server    *Server
+	listeners *conns.Listeners
 }
 
 // Start listens and serves. certs is for RTSPS and may be nil where that is
@@ -31,25 +29,18 @@ func Start(cfg Config, certs *tls.Config, h *hub.Hub, log *slog.Logger) (*Servic
 		MaxConnections: cfg.MaxConnections,
 		Log:            log,
 	}}
-	listeners, err := conns.Listen(log,
+	var err error
+	s.listeners, err = conns.Listen(log, s.server.Serve,
 		conns.Address{Protocol: "rtsp", Addr: cfg.Listen}, conns.Address{Protocol: "rtsps", Addr: cfg.ListenTLS, TLS: certs})
 	if err != nil {
 		return nil, err
-	}
-	s.addrs = conns.Addrs(listeners)
-	for _, ln := range listeners {
-		s.serving.Go(func() {
-			if err := s.server.Serve(ln); !errors.Is(err, ErrServerClosed) {
-				log.Error("listener failed", "address", ln.Addr(), "error", err)
-			}
-		})
 	}
 	return s, nil
 }
 
 // Addrs returns the addresses listened on: RTSP, RTSPS, without those that are
 // off.
-func (s *Service) Addrs() []net.Addr { return s.addrs }
+func (s *Service) Addrs() []net.Addr { return s.listeners.Addrs() }
 
 // Connections returns how many connections are open.
 func (s *Service) Connections() int { return s.server.Connections() }
@@ -63,7 +54,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.server.S
 // Stop closes the listeners and waits for all sessions to end.
 func (s *Service) Stop(ctx context.Context) error {
 	err := s.server.Shutdown(ctx)
-	s.serving.Wait()
+	s.listeners.Wait()
 	return err
 }
 

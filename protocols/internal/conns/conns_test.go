@@ -40,12 +40,17 @@ type server struct {
 
 func serve(t *testing.T, deaf bool) *server {
 	t.Helper()
-	list, err := Listen(slog.New(slog.DiscardHandler), Address{Protocol: "off"}, Address{Protocol: "test", Addr: "127.0.0.1:0"})
-	if err != nil || len(list) != 1 {
-		t.Fatal(list, err)
+	s := &server{deaf: deaf, refused: make(chan bool, 10), served: make(chan error, 1)}
+	l, err := Listen(slog.New(slog.DiscardHandler), func(ln net.Listener) error {
+		err := s.Serve(ln, s.accept, func(err error) { t.Error(err) })
+		s.served <- err
+		return err
+	}, Address{Protocol: "off"}, Address{Protocol: "test", Addr: "127.0.0.1:0"})
+	if err != nil || len(l.Addrs()) != 1 {
+		t.Fatal(l, err)
 	}
-	s := &server{addr: Addrs(list)[0].String(), deaf: deaf, refused: make(chan bool, 10), served: make(chan error, 1)}
-	go func() { s.served <- s.Serve(list[0], s.accept, func(err error) { t.Error(err) }) }()
+	t.Cleanup(l.Wait)
+	s.addr = l.Addrs()[0].String()
 	return s
 }
 
@@ -135,7 +140,7 @@ func TestListenAllOrNone(t *testing.T) {
 	}
 	addr := free.Addr().String()
 	free.Close()
-	if _, err := Listen(log, Address{"a", addr, nil}, Address{"b", taken.Addr().String(), nil}); err == nil {
+	if _, err := Listen(log, nil, Address{"a", addr, nil}, Address{"b", taken.Addr().String(), nil}); err == nil {
 		t.Fatal("an address that is taken is no error")
 	}
 	again, err := net.Listen("tcp", addr)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 )
 
 // Address is where a protocol listens. An empty one is off.
@@ -15,8 +16,39 @@ type Address struct {
 	TLS      *tls.Config // nil for plain TCP
 }
 
-// Listen opens the addresses, all or none.
-func Listen(log *slog.Logger, addresses ...Address) ([]net.Listener, error) {
+// Listeners are those of a running server.
+type Listeners struct {
+	addrs   []net.Addr
+	serving sync.WaitGroup
+}
+
+// Listen opens the addresses, all or none, and calls serve with each listener on a
+// goroutine of its own. It ends with ErrClosed, or with an error for the log.
+func Listen(log *slog.Logger, serve func(net.Listener) error, addresses ...Address) (*Listeners, error) {
+	list, err := open(log, addresses)
+	if err != nil {
+		return nil, err
+	}
+	l := &Listeners{}
+	for _, ln := range list {
+		l.addrs = append(l.addrs, ln.Addr())
+		l.serving.Go(func() {
+			if err := serve(ln); !errors.Is(err, ErrClosed) {
+				log.Error("listener failed", "address", ln.Addr(), "error", err)
+			}
+		})
+	}
+	return l, nil
+}
+
+// Addrs returns the addresses listened on, in the order of Listen, without those
+// that are off.
+func (l *Listeners) Addrs() []net.Addr { return l.addrs }
+
+// Wait waits until nothing is served any more, after Group.Shutdown.
+func (l *Listeners) Wait() { l.serving.Wait() }
+
+func open(log *slog.Logger, addresses []Address) ([]net.Listener, error) {
 	var list []net.Listener
 	for _, a := range addresses {
 		if a.Addr == "" {
@@ -24,8 +56,8 @@ func Listen(log *slog.Logger, addresses ...Address) ([]net.Listener, error) {
 		}
 		ln, err := net.Listen("tcp", a.Addr)
 		if err != nil {
-			for _, open := range list {
-				err = errors.Join(err, open.Close())
+			for _, other := range list {
+				err = errors.Join(err, other.Close())
 			}
 			return nil, fmt.Errorf("%s: %w", a.Protocol, err)
 		}
@@ -36,13 +68,4 @@ func Listen(log *slog.Logger, addresses ...Address) ([]net.Listener, error) {
 		list = append(list, ln)
 	}
 	return list, nil
-}
-
-// Addrs returns where the listeners listen.
-func Addrs(list []net.Listener) []net.Addr {
-	addrs := make([]net.Addr, len(list))
-	for i, ln := range list {
-		addrs[i] = ln.Addr()
-	}
-	return addrs
 }
