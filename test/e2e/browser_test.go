@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/media"
 	cdppage "github.com/chromedp/cdproto/page"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -102,6 +104,9 @@ func (b *chromium) open(url string) *tab {
 			}
 		case *runtime.EventExceptionThrown:
 			fmt.Fprintf(b.log, "%s: %s %+v\n", url, ev.ExceptionDetails.Text, ev.ExceptionDetails.Exception)
+		case *media.EventPlayerErrorsRaised:
+			cause, _ := json.Marshal(ev.Errors) // what the video element keeps to itself
+			fmt.Fprintf(b.log, "%s: player: %s\n", url, cause)
 		}
 	})
 	if err != nil {
@@ -109,6 +114,9 @@ func (b *chromium) open(url string) *tab {
 	}
 	inject := chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: harness})
+		if err == nil {
+			_, err = cdp.Call(ctx, t, media.Enable, cdp.Empty{})
+		}
 		return err
 	})
 	if err := p.do(inject, chromedp.Navigate(url)); err != nil {
