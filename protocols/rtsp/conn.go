@@ -58,8 +58,8 @@ func (c *conn) Read(b []byte) (int, error) {
 		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return n, err
 		}
-		if now = time.Now(); c.patience.Load() != p || p.until.IsZero() && p.alive != nil && p.alive(now) {
-			continue
+		if now = time.Now(); now.Before(deadline) || c.patience.Load() != p || p.until.IsZero() && p.alive != nil && p.alive(now) {
+			continue // what woke it may be the change that brought p
 		}
 		return 0, ErrTimeout
 	}
