@@ -30,9 +30,14 @@ var (
 		stream  string
 		publish func(a actor, ctx context.Context, stream string)
 	}{
-		{"live/rtmp0", actor.publishRTMP}, {"live/rtmp1", actor.publishRTMP}, {"live/whip0", actor.publishWHIP},
-		{"live/tcp0", publishByRTSP("tcp")}, {"live/udp0", publishByRTSP("udp")}, {"live/ts0", actor.publishTS},
-		{"big/rtmp", actor.publishBig}, {soakOrigin, actor.publishOrigin},
+		{"live/rtmp0", actor.publishRTMP},
+		{"live/rtmp1", actor.publishRTMP},
+		{"live/whip0", actor.publishWHIP},
+		{"live/tcp0", publishByRTSP("tcp")},
+		{"live/udp0", publishByRTSP("udp")},
+		{"live/ts0", actor.publishTS},
+		{"big/rtmp", actor.publishBig},
+		{soakOrigin, actor.publishOrigin},
 	}
 	// soakStreams are watched. The last two are pulled.
 	soakStreams = []string{"live/rtmp0", "live/rtmp1", "live/whip0", "live/tcp0", "live/udp0", "live/ts0", "live/pull0", "live/pull1"}
@@ -40,16 +45,21 @@ var (
 		{"play rtmp", actor.playRTMP},
 		{"play rtsp tcp", playByRTSP("tcp")},
 		{"play rtsp udp", playByRTSP("udp")},
-		{"play http-flv", playByHTTP(".flv")}, {"play ws-flv", playByWS(".flv")},
-		{"play http-ts", playByHTTP(".ts")}, {"play ws-ts", playByWS(".ts")},
-		{"play http-mp4", playByHTTP(".mp4")}, {"play ws-mp4", playByWS(".mp4")},
-		{"play hls", actor.playHLS}, {"play ll-hls", actor.playLLHLS},
+		{"play http-flv", playByHTTP(".flv")},
+		{"play ws-flv", playByWS(".flv")},
+		{"play http-ts", playByHTTP(".ts")},
+		{"play ws-ts", playByWS(".ts")},
+		{"play http-mp4", playByHTTP(".mp4")},
+		{"play ws-mp4", playByWS(".mp4")},
+		{"play hls", actor.playHLS},
+		{"play ll-hls", actor.playLLHLS},
 		{"play whep", actor.playWHEP},
 		{"play what is pushed", actor.playPushed},
 	}
 	// soakActs are those who are up to something else.
 	soakActs = []act{
-		{"stall", actor.stall}, {"stall", actor.stall},
+		{"stall", actor.stall},
+		{"stall", actor.stall},
 		{"vanish", actor.vanish},
 		{"wrong input", actor.throwGarbage},
 		{"record by request", actor.record},
