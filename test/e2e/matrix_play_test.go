@@ -41,12 +41,13 @@ type outlet struct {
 	sound  string
 	drops  bool    // B pictures are left out for this player
 	settle float64 // see want
+	padded bool    // see want
 	record func(t *testing.T, g *gateway, stream string, w want) *capture
 }
 
 // want says how a medium comes out.
 func (o outlet) want(m medium) want {
-	w := want{bframes: m.bframes, drops: o.drops && m.bframes > 0, settle: o.settle, runs: 2, audio: o.sound}
+	w := want{bframes: m.bframes, drops: o.drops && m.bframes > 0, settle: o.settle, padded: o.padded, runs: 2, audio: o.sound}
 	for _, c := range o.passes {
 		if c == m.video {
 			w.video = c

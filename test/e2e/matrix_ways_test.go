@@ -75,7 +75,7 @@ func outlets(records string) []outlet {
 		{name: "RTSP TCP", passes: rtsp, settle: 0.25, record: playRTSP("tcp")},
 		{name: "RTSP UDP", passes: rtsp, settle: 0.25, record: playRTSP("udp")},
 		{name: "HLS fMP4", passes: []string{"h264", "hevc", "aac"}, sound: "aac", record: playFFmpeg(web(".m3u8"))},
-		{name: "HLS TS", passes: []string{"h264", "hevc", "aac", "mp3"}, sound: "aac", record: playFFmpeg(func(g *gateway, s string) string { return "http://" + g.http + "/hls/" + s + ".m3u8" })},
+		{name: "HLS TS", padded: true, passes: []string{"h264", "hevc", "aac", "mp3"}, sound: "aac", record: playFFmpeg(func(g *gateway, s string) string { return "http://" + g.http + "/hls/" + s + ".m3u8" })},
 		{name: "WHEP", passes: []string{"h264", "hevc", "opus", "pcm_alaw", "pcm_mulaw"}, sound: "opus", drops: true, settle: 1.5, record: playWHEP},
 		{name: "record FLV", passes: flv, sound: "aac", record: playRecord(records, ".flv")},
 		{name: "record TS", passes: append(ts, "opus"), sound: "aac", record: playRecord(records, ".ts")},
