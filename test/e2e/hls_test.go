@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -70,9 +72,9 @@ func TestHLSKilled(t *testing.T) {
 	file := zerolatency.make(t, "30")
 	g := start(t, env...)
 	push(t, file, "rtmp://"+g.rtmp+"/live/a")
-	g.until("three segments are on disk", func() bool {
-		list, _ := filepath.Glob(filepath.Join(dir, "live/a/*.ts"))
-		return len(list) >= 3
+	g.until("the record on disk has three segments", func() bool {
+		list, _ := os.ReadFile(filepath.Join(dir, "live/a/record.m3u8"))
+		return bytes.Count(list, []byte(".ts\n")) >= 3
 	})
 	_ = g.cmd.Process.Kill()
 	<-g.ended
