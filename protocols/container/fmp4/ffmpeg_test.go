@@ -144,7 +144,7 @@ func TestSeekOverHTTP(t *testing.T) {
 			}
 		}
 	}
-	file := writeRecord(t, ts, long)
+	file := writeFragments(t, ts, long, len(long)) // whole groups of pictures
 	var sent atomic.Int64
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeContent(counted{w, &sent}, r, "file.mp4", time.Time{}, bytes.NewReader(file))
@@ -200,6 +200,13 @@ func writeLive(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
 // duration and index.
 func writeRecord(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte {
 	t.Helper()
+	return writeFragments(t, ts, packets, 20)
+}
+
+// writeFragments makes fragments of so many samples at most, each key frame
+// begins one.
+func writeFragments(t *testing.T, ts media.Tracks, packets []*media.Packet, most int) []byte {
+	t.Helper()
 	out, err := FileInit(ts, 8192)
 	if err != nil {
 		t.Fatal(err)
@@ -221,7 +228,7 @@ func writeRecord(t *testing.T, ts media.Tracks, packets []*media.Packet) []byte 
 		if !ok {
 			continue
 		}
-		if k := s.Packet; len(samples) == 20 || len(samples) > 0 && k.Kind() == media.Video && k.Key {
+		if k := s.Packet; len(samples) == most || len(samples) > 0 && k.Kind() == media.Video && k.Key {
 			write()
 		}
 		samples = append(samples, s)

@@ -15,6 +15,7 @@ type Index struct {
 	ends    [2]time.Duration // of the tracks
 	begun   bool
 	first   int64 // where the first fragment begins
+	amid    bool  // a fragment begins amid a group of pictures
 	start   time.Duration
 }
 
@@ -42,6 +43,9 @@ func (x *Index) Add(offset int64, samples []Sample) {
 		}
 		i := id - 1
 		counts[i]++
+		if s.Packet.Kind() == media.Video && counts[i] == 1 && !s.Packet.Key {
+			x.amid = true
+		}
 		if firsts[i] == nil && (s.Packet.Key || s.Packet.Kind() == media.Audio) {
 			firsts[i], places[i] = s.Packet, counts[i]
 		}

@@ -20,7 +20,9 @@ const (
 // reads a file without one to its end before it plays.) head reaches to the first
 // fragment at least, and end is where the last one ends in the file. Where there
 // is no room the index is left out; where there is too little it names every
-// second, every third ... key frame.
+// second, every third ... key frame, and it is left out where a fragment begins amid
+// a group of pictures: after a seek Chromium's demuxer takes such a one for a place to
+// start decoding.
 func (x *Index) Complete(head []byte, end int64) error {
 	if err := SetDuration(head, x.Duration()); err != nil {
 		return err
@@ -33,7 +35,7 @@ func (x *Index) Complete(head []byte, end int64) error {
 		}
 		from, rest, kind = from+box.Size, after, box.Type
 	}
-	if x.begun && x.first > int64(from) && x.first <= int64(len(head)) {
+	if x.begun && !x.amid && x.first > int64(from) && x.first <= int64(len(head)) {
 		x.putSegments(head[from:x.first], end)
 	}
 	return nil
