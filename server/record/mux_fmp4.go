@@ -10,12 +10,16 @@ import (
 	"sluice/server/media"
 )
 
-// segmentsRoom is what the segment index takes at the start of a file: some 2700 key
-// frames, beyond which every second one is left out.
-const segmentsRoom = 64 << 10
-
-// fragmentTime is how long a fragment grows before it is written.
-const fragmentTime = time.Second
+const (
+	// segmentsRoom is what the segment index takes at the start of a file: 5400
+	// groups of pictures, three hours of 2 s each. A longer file has none.
+	segmentsRoom = 128 << 10
+	// soundFragment is how long a fragment of sound alone grows before it is written.
+	// With pictures it ends at a key frame, for the sake of the index, but
+	// pictureFragment bounds what a crash costs.
+	soundFragment   = time.Second
+	pictureFragment = 5 * time.Second
+)
 
 // mp4File writes fragmented MP4, with its duration at the start and an index of
 // the key frames at the end once it is finished.
@@ -59,8 +63,11 @@ func (m *mp4File) write(p *media.Packet) error {
 func (m *mp4File) add(s fmp4.Sample) error {
 	p := s.Packet
 	if len(m.samples) > 0 {
-		first := m.samples[0].Packet
-		if p.Kind() == media.Video && p.Key || p.DTS-first.DTS >= fragmentTime {
+		most := soundFragment
+		if m.tracks.Video != nil {
+			most = pictureFragment
+		}
+		if p.Kind() == media.Video && p.Key || p.DTS-m.samples[0].Packet.DTS >= most {
 			if err := m.fragment(); err != nil {
 				return err
 			}
@@ -84,7 +91,7 @@ func (m *mp4File) fragment() error {
 	m.index.Add(at, m.samples)
 	clear(m.samples)
 	m.samples, m.bytes = m.samples[:0], 0
-	// It is about a second's worth: to wait for more would double what a crash costs.
+	// To wait for more would double what a crash costs.
 	m.out.buf = b
 	return m.out.flush()
 }

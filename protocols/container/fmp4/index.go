@@ -15,8 +15,9 @@ type Index struct {
 	ends    [2]time.Duration // of the tracks
 	begun   bool
 	first   int64 // where the first fragment begins
-	amid    bool  // a fragment begins amid a group of pictures
-	start   time.Duration
+	// fragments counts them.
+	fragments int
+	start     time.Duration
 }
 
 // entry is one place that a player can seek to.
@@ -43,9 +44,6 @@ func (x *Index) Add(offset int64, samples []Sample) {
 		}
 		i := id - 1
 		counts[i]++
-		if s.Packet.Kind() == media.Video && counts[i] == 1 && !s.Packet.Key {
-			x.amid = true
-		}
 		if firsts[i] == nil && (s.Packet.Key || s.Packet.Kind() == media.Audio) {
 			firsts[i], places[i] = s.Packet, counts[i]
 		}
@@ -55,6 +53,7 @@ func (x *Index) Add(offset int64, samples []Sample) {
 		x.start = min(x.start, s.Packet.PTS)
 		x.ends[i] = max(x.ends[i], s.Packet.PTS+s.Duration)
 	}
+	x.fragments++
 	traf := byte(0)
 	for i, p := range firsts {
 		if counts[i] > 0 {

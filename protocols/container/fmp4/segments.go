@@ -18,11 +18,9 @@ const (
 // end: the duration, and in the room there the segment index (sidx, 8.16.3), by
 // which players seek over HTTP. (ffmpeg's demuxer, which Chromium and mpv have too,
 // reads a file without one to its end before it plays.) head reaches to the first
-// fragment at least, and end is where the last one ends in the file. Where there
-// is no room the index is left out; where there is too little it names every
-// second, every third ... key frame, and it is left out where a fragment begins amid
-// a group of pictures: after a seek Chromium's demuxer takes such a one for a place to
-// start decoding.
+// fragment at least, and end is where the last one ends in the file. The index is
+// left out where the room is too small for it, and where not every fragment begins
+// with a key frame.
 func (x *Index) Complete(head []byte, end int64) error {
 	if err := SetDuration(head, x.Duration()); err != nil {
 		return err
@@ -35,7 +33,7 @@ func (x *Index) Complete(head []byte, end int64) error {
 		}
 		from, rest, kind = from+box.Size, after, box.Type
 	}
-	if x.begun && !x.amid && x.first > int64(from) && x.first <= int64(len(head)) {
+	if x.begun && x.first > int64(from) && x.first <= int64(len(head)) {
 		x.putSegments(head[from:x.first], end)
 	}
 	return nil
@@ -76,25 +74,23 @@ func (x *Index) putSegments(room []byte, end int64) {
 	}
 }
 
-// parts returns where the parts of the file begin in which a track's decoding can
-// start, at most as many as said, and then the end.
+// parts returns where the fragments begin, and then where the last one ends; nil
+// where there are more than said, or not each of them begins with a key frame of
+// the track: ffmpeg goes from one part to the next and reads one fragment of each,
+// and starts to decode where a part begins.
 func (x *Index) parts(track, most int, end int64) (list []int64) {
-	if most <= 0 {
+	if x.fragments > most {
 		return nil
 	}
-	list = append(list, x.first)
 	for _, e := range x.entries[track] {
-		// A key frame amid a fragment is no place to start reading.
-		if e.offset > x.first && e.sample == 1 {
+		if e.sample == 1 {
 			list = append(list, e.offset)
 		}
 	}
-	n, step := 0, (len(list)+most-1)/most
-	for i := 0; i < len(list); i += step {
-		list[n] = list[i]
-		n++
+	if len(list) != x.fragments {
+		return nil
 	}
-	return append(list[:n], end)
+	return append(list, end)
 }
 
 // writeSegments writes a track's sidx box, with so many bytes between it and the
