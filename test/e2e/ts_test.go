@@ -208,7 +208,7 @@ func TestTSPublish(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			name := c.url[strings.Index(c.url, "/live/")+1:]
 			file := filepath.Join(t.TempDir(), "source.ts")
-			args := append([]string{"-v", "error", "-f", "lavfi", "-i", testVideo, "-f", "lavfi", "-i", testAudio, "-t", "6"}, c.media.args...)
+			args := append([]string{"-v", "error", "-f", "lavfi", "-i", testVideo, "-f", "lavfi", "-i", testAudio, "-t", "15"}, c.media.args...)
 			ffmpeg(t, append(args, file)...)
 			background(t, "ffmpeg", "-hide_banner", "-nostdin", "-v", "warning", "-re", "-i", file, "-c", "copy", "-f", "mpegts", "-method", c.method, c.url+".ts")
 			g.in(t).live(name, 2)
