@@ -36,7 +36,7 @@ func (x *transport) level() error {
 		return nil
 	}
 	for ; at+frame/2 < end && err == nil; at += frame {
-		x.newest[media.Audio], x.silent = at, at
+		x.newest[media.Audio], x.silent = at, at+frame
 		x.buf, err = x.mux.AppendPacket(x.buf, &media.Packet{Track: t, DTS: at, PTS: at, Payload: silence})
 	}
 	return err
@@ -47,7 +47,7 @@ func (x *transport) level() error {
 // first picture.
 func (x *transport) covered(p *media.Packet) bool {
 	broken := x.broken || x.making != nil && x.making.discontinuity
-	return broken && p.Kind() == media.Audio && p.DTS <= x.silent
+	return broken && p.Kind() == media.Audio && p.DTS < x.silent
 }
 
 // early reports whether p is sound that is heard before the first picture after

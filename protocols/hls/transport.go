@@ -29,7 +29,7 @@ type transport struct {
 	tail   *segment         // done, and not listed yet
 	begin  time.Duration    // DTS of its first packet
 	newest [3]time.Duration // DTS of the newest packet, by media.Kind
-	silent time.Duration    // DTS of the last silence put in
+	silent time.Duration    // end of the last silence put in
 	shown  []time.Duration  // PTS of the last pictures
 	opens  time.Duration    // PTS of the segment's first picture
 	frame  [3]time.Duration // how long the one before it lasted
