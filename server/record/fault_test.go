@@ -44,7 +44,7 @@ func TestAFullDiskEndsTheRecordAndNothingElse(t *testing.T) {
 	for f := range forms {
 		t.Run(string(f), func(t *testing.T) {
 			disk := &smallDisk{}
-			disk.room.Store(60<<10 + flvIndexRoom)
+			disk.room.Store(60<<10 + max(flvIndexRoom, segmentsRoom))
 			run(t, rules(f), disk.wrap, func(t *testing.T, b *bench) {
 				p := b.publish("live/a")
 				b.play(p, made(0, 120*time.Second, h264Track, aacTrack))
