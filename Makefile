@@ -26,7 +26,7 @@ test: deps opus lint unit e2e ## everything that CI demands: lint, unit tests wi
 
 .PHONY: unit
 unit: opus ## unit tests with the race detector
-	$(GO) test -race -tags '$(TAGS)' ./...
+	$(GO) test -race -timeout 20m -tags '$(TAGS)' ./...
 
 .PHONY: e2e
 e2e: build ## end-to-end tests with real ffmpeg and Chromium
